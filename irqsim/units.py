@@ -36,7 +36,6 @@ SOFTIRQ_NAMES: Final = (
     "RCU",
 )
 
-TIME_PATTERN: Final = r"[0-9]{1,19}(?:\.[0-9]{1,19})?(?:ns|us|ms|s)|[0-9]{1,19}"
 _TIME: Final = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,19})?)(ns|us|ms|s)|([0-9]{1,19})")
 _CPU_RANGE: Final = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 
@@ -76,7 +75,7 @@ def parse_duration(value: str | int, tick_ns: int) -> Duration:
         if kind == "normal":
             return Duration("normal", a, b) if b else Duration("fixed", round_up(a, tick_ns))
         if a > b:
-            raise ValueError(f"a uniform duration goes from the shorter to the longer, got {value!r}")
+            raise ValueError(f"a uniform duration goes from short to long, got {value!r}")
         return Duration("uniform", a, b) if a < b else Duration("fixed", round_up(a, tick_ns))
     return Duration("fixed", parse_time(text, tick_ns))
 

@@ -328,7 +328,7 @@ class AtSpec:
 
 @frozen
 class TraceSpec:
-    """``[trace]``.  ``options`` are those switched on: the defaults, less what ``no…`` takes off."""
+    """``[trace]``.  ``options``: those that are on, the defaults less what ``no…`` takes off."""
 
     events: tuple[str, ...] = ("irq",)
     tracer: str = "nop"
