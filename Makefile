@@ -1,0 +1,59 @@
+# The targets, with what each does: `make` prints them from the comments behind "##".
+
+PYTHON   ?= python3
+VENV     ?= .venv
+SCENARIO ?= $(firstword $(wildcard traces/touchscreen/scenario.toml traces/*/scenario.toml))
+
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+RULES := E,F,W,I,B,C4,PIE,RUF,UP
+RUFF  := $(BIN)/ruff check --target-version py311 --line-length 100 --select $(RULES) \
+         --ignore RUF001,RUF002,RUF003
+TEST  := $(BIN)/python -m pytest
+
+.PHONY: help install run test lint types tidy check explore golden bless bench clean
+
+help:  ## print the targets
+	@sed -n 's/^\([a-z]*\):.*## */\1	/p' Makefile | expand -t 12
+
+install: $(READY)  ## a virtual environment in .venv with irqsim and its tests' needs
+
+$(READY): setup.cfg pyproject.toml
+	@rm -rf $(VENV)
+	@echo "setting up $(VENV) ..." >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --editable '.[test]' >&2
+	@touch $@
+
+run: $(READY)  ## set up, and print the log of a shipped scenario (SCENARIO=FILE: of another)
+	@$(BIN)/irqsim run $(SCENARIO)
+
+test: $(READY)  ## the fast, deterministic tests
+	@$(TEST) -q -n auto
+
+lint: $(READY)  ## ruff
+	@$(RUFF) .
+
+types: $(READY)  ## mypy --strict
+	@$(BIN)/mypy
+
+tidy: $(READY)  ## layers, banned names, sizes
+	@$(TEST) -q tests/test_tidy.py
+
+check: lint types tidy test  ## all of these: what every commit passes
+
+explore: $(READY)  ## search for new failures: the property tests, long and free-running
+	@$(TEST) -q -n auto --hypothesis-profile=explore
+
+golden: $(READY)  ## compare what the shipped scenarios print with the kept logs
+	@$(TEST) -q tests/test_golden.py
+
+bless: $(READY)  ## rewrite the kept logs; review the diff
+	@$(TEST) -q tests/test_golden.py --bless
+
+bench: $(READY)  ## how fast it is; never fails
+	@for bench in tests/bench_*.py; do $(BIN)/python -m tests.$$(basename $$bench .py); done
+
+clean:  ## remove what these targets made
+	rm -rf .venv build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
