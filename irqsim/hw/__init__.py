@@ -1,0 +1,1 @@
+"""The hardware: interrupt controller, timers and devices.  It knows no Linux."""

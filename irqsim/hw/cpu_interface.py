@@ -1,0 +1,108 @@
+"""The CPU interface of one PE: priority mask, binary point, running priority.
+
+Source: IHI 0069 section 4.8 (interrupt prioritization), IHI 0048 section 3.3 and 4.4.
+Leaves out: Group 0, FIQ, bypass.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from irqsim.hw.bank import IDLE_PRIORITY, NOTHING, RANK_SHIFT
+
+# An acknowledged interrupt: group priority above what the IAR returned.
+_IAR_BITS: Final = 16
+_IAR_MASK: Final = (1 << _IAR_BITS) - 1
+
+
+def priority_limit(is_enabled: bool, pmr: int, running: int, group_mask: int) -> int:
+    """Return the limit below which a priority is signalled to the PE.
+
+    The rule: the CPU interface (and the distributor) forwards at all, priority < PMR, and
+    either nothing is running or priority & group_mask < running.  Subpriority bits do not
+    preempt, so the second bound is the running priority rounded up to a whole group.
+    `group_mask` has all bits above the subpriority set: it is negative.
+    """
+    if not is_enabled:
+        return 0
+    if running == IDLE_PRIORITY:
+        return pmr
+    limit = (running + ~group_mask) & group_mask
+    return limit if limit < pmr else pmr
+
+
+class CpuInterface:
+    """The state of one PE's CPU interface."""
+
+    __slots__ = (
+        "_shift",
+        "acknowledged",
+        "bpr",
+        "bpr_min",
+        "candidate",
+        "eoi_mode",
+        "group_mask",
+        "is_enabled",
+        "is_forwarding",
+        "pmr",
+        "threshold",
+    )
+
+    def __init__(self, bpr_min: int, group_shift: int) -> None:
+        # The registers only; followed by update().
+        self.is_enabled: bool = False
+        self.pmr: int = 0
+        self.eoi_mode: int = 0
+        self.bpr_min: int = bpr_min
+        self.bpr: int = bpr_min
+        self._shift: int = group_shift
+        self.group_mask: int = -1
+        # The distributor's enable, as this PE sees it.
+        self.is_forwarding: bool = False
+        # push() and drop() only: what was acknowledged and has not been ended, innermost
+        # last.  This is the content of the active priorities registers (APR).
+        self.acknowledged: list[int] = []
+        # Derived.  `threshold` by update(): only a ranking below it is signalled.
+        # `candidate` by Gic: the ranking of the most urgent forwardable interrupt.
+        self.threshold: int = 0
+        self.candidate: int = NOTHING
+        self.set_bpr(bpr_min)
+
+    def running_priority(self) -> int:
+        """Return the group priority of the innermost running interrupt, 0xff when idle."""
+        if self.acknowledged:
+            return self.acknowledged[-1] >> _IAR_BITS
+        return IDLE_PRIORITY
+
+    def set_bpr(self, value: int) -> None:
+        """Split priorities into group (which preempts) and subpriority (which orders).
+
+        A value below the implemented minimum gives the minimum.
+        """
+        self.bpr = max(value, self.bpr_min)
+        self.group_mask = -1 << (self.bpr + self._shift)
+        self.update()
+
+    def update(self) -> None:
+        """Compute the threshold anew.  Call it after any change of this interface."""
+        acknowledged = self.acknowledged
+        running = acknowledged[-1] >> _IAR_BITS if acknowledged else IDLE_PRIORITY
+        on = self.is_enabled and self.is_forwarding
+        self.threshold = priority_limit(on, self.pmr, running, self.group_mask) << RANK_SHIFT
+
+    def push(self, priority: int, iar: int) -> None:
+        """Enter an interrupt: its group priority becomes the running one."""
+        self.acknowledged.append((priority & self.group_mask) << _IAR_BITS | iar)
+        self.update()
+
+    def drop(self, iar: int) -> bool:
+        """Leave an interrupt, and return to the priority that it interrupted.
+
+        IMPDEF: only the innermost one can be left.  Ending anything else (out of order,
+        or what was never acknowledged) is UNPREDICTABLE; it is ignored, and False returned.
+        """
+        if not self.acknowledged or self.acknowledged[-1] & _IAR_MASK != iar:
+            return False
+        self.acknowledged.pop()
+        self.update()
+        return True
