@@ -1,0 +1,179 @@
+"""What request_irq() refuses, as rules over plain flags: who may have a line, and how.
+
+The reader of scenarios asks before a run starts, the kernel when a driver requests a line
+while it runs; both get the same answer.  Left out: what cannot happen here (no memory, no
+such irq_desc, a chip that refuses a trigger).
+
+Source: request_threaded_irq(), request_nmi(), __setup_irq(), irq_setup_forced_threading(),
+__request_percpu_irq(), kernel/irq/manage.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import evolve, frozen
+
+from irqsim.kernel.irq.settings import (
+    IRQF_COND_ONESHOT,
+    IRQF_COND_SUSPEND,
+    IRQF_IRQPOLL,
+    IRQF_NO_AUTOEN,
+    IRQF_NO_SUSPEND,
+    IRQF_NO_THREAD,
+    IRQF_ONESHOT,
+    IRQF_PERCPU,
+    IRQF_SHARED,
+    IRQF_TRIGGER_MASK,
+)
+
+ERRNO: Final[dict[str, int]] = {"EBUSY": 16, "EINVAL": 22}
+
+
+@frozen
+class Refusal:
+    """The errno by name, why in our words, and the kernel's own log line if it prints one."""
+
+    errno: str
+    reason: str
+    log: str = ""
+
+    def __str__(self) -> str:
+        text = f"request_irq() returns -{self.errno}: {self.reason}"
+        return f"{text} ({self.log})" if self.log else text
+
+
+@frozen
+class Request:
+    """One request: the action's name, its flags (the trigger's too), and what it runs."""
+
+    name: str
+    flags: int
+    has_handler: bool = True
+    has_thread: bool = False
+    is_nmi: bool = False
+
+
+@frozen
+class Line:
+    """What a request finds: the line's number as the log prints it, and its kind.
+
+    ``is_chained``: a controller's own line (IRQ_NOREQUEST).  ``is_oneshot_safe``: the chip
+    needs no ONESHOT (IRQCHIP_ONESHOT_SAFE, message-signalled interrupts).
+    """
+
+    irq: str
+    is_per_cpu_devid: bool = False
+    is_chained: bool = False
+    is_oneshot_safe: bool = False
+
+
+def setup_irq(
+    new: Request,
+    actions: Sequence[Request],
+    line: Line,
+    *,
+    bits_per_long: int,
+    has_cond_oneshot: bool,
+    force_irqthreads: bool,
+) -> Request | Refusal:
+    """What the kernel makes of a request for a line that has these actions already.
+
+    The request comes back with the flags that its irqaction has, to stand in ``actions``
+    for the next one.
+    """
+    assert all(action.name for action in actions)
+    if line.is_per_cpu_devid:
+        refusal = _refuse_percpu(new, actions, line)
+        granted = evolve(new, flags=new.flags | IRQF_PERCPU | IRQF_NO_SUSPEND)
+        return refusal or granted
+    refusal = _refuse_arguments(new, line)
+    if refusal is not None:
+        return refusal
+    flags = _flags_of_action(new, line, has_cond_oneshot, force_irqthreads)
+    if actions:
+        old = actions[0]
+        if old.is_nmi or new.is_nmi:
+            return Refusal("EINVAL", f"{old.name!r} has the line, and an NMI is never shared")
+        if old.flags & IRQF_ONESHOT and flags & IRQF_COND_ONESHOT:
+            flags |= IRQF_ONESHOT
+        refusal = _refuse_sharing(evolve(new, flags=flags), old, line)
+        if refusal is not None:
+            return refusal
+    if flags & IRQF_ONESHOT and len(actions) >= bits_per_long:
+        return Refusal("EBUSY", f"only {bits_per_long} IRQF_ONESHOT handlers fit on one line")
+    if not new.has_handler and not flags & IRQF_ONESHOT and not line.is_oneshot_safe:
+        return Refusal(
+            "EINVAL",
+            "a thread without a handler needs IRQF_ONESHOT, or the line would fire for ever",
+            f"genirq: Threaded irq requested with handler=NULL and !ONESHOT "
+            f"for {new.name} (irq {line.irq})",
+        )
+    return evolve(new, flags=flags)
+
+
+def _refuse_arguments(new: Request, line: Line) -> Refusal | None:
+    """The checks of request_threaded_irq() and request_nmi() themselves, in their order."""
+    flags = new.flags
+    if new.is_nmi and flags & (IRQF_SHARED | IRQF_COND_SUSPEND | IRQF_IRQPOLL):
+        return Refusal("EINVAL", "an NMI cannot have IRQF_SHARED")
+    if new.is_nmi and (new.has_thread or not new.has_handler):
+        return Refusal("EINVAL", "an NMI has a handler and no thread")
+    if flags & IRQF_SHARED and flags & IRQF_NO_AUTOEN:
+        return Refusal("EINVAL", "IRQF_SHARED and IRQF_NO_AUTOEN exclude each other")
+    if flags & IRQF_COND_SUSPEND and not flags & IRQF_SHARED:
+        return Refusal("EINVAL", "IRQF_COND_SUSPEND needs IRQF_SHARED")
+    if flags & IRQF_COND_SUSPEND and flags & IRQF_NO_SUSPEND:
+        return Refusal("EINVAL", "IRQF_NO_SUSPEND and IRQF_COND_SUSPEND exclude each other")
+    if line.is_chained:
+        return Refusal("EINVAL", "the line belongs to a chained interrupt controller")
+    if not new.has_handler and not new.has_thread:
+        return Refusal("EINVAL", "a request needs a handler or a thread")
+    return None
+
+
+def _refuse_percpu(new: Request, actions: Sequence[Request], line: Line) -> Refusal | None:
+    """The checks of request_percpu_irq(), which takes no flags and no thread."""
+    if new.has_thread or not new.has_handler:
+        return Refusal("EINVAL", "a per-CPU interrupt (PPI) has a handler and no thread")
+    if new.flags & ~IRQF_TRIGGER_MASK:
+        return Refusal("EINVAL", "request_percpu_irq() takes no flags but the timer's")
+    if actions:
+        granted = evolve(new, flags=new.flags | IRQF_PERCPU | IRQF_NO_SUSPEND)
+        return _refuse_sharing(granted, actions[0], line)
+    return None
+
+
+def _flags_of_action(
+    new: Request, line: Line, has_cond_oneshot: bool, force_irqthreads: bool
+) -> int:
+    """The flags that the irqaction gets before the line's other actions are looked at."""
+    flags = new.flags
+    if has_cond_oneshot and not new.has_thread and not new.is_nmi:
+        flags |= IRQF_COND_ONESHOT
+    is_exempt = flags & (IRQF_NO_THREAD | IRQF_PERCPU | IRQF_ONESHOT)
+    if force_irqthreads and new.has_handler and not new.is_nmi and not is_exempt:
+        flags |= IRQF_ONESHOT
+    if line.is_oneshot_safe:
+        flags &= ~IRQF_ONESHOT
+    return flags
+
+
+def _refuse_sharing(new: Request, old: Request, line: Line) -> Refusal | None:
+    """The four ways in which the flags of two actions of a line can disagree."""
+    if not old.flags & new.flags & IRQF_SHARED:
+        reason = f"{old.name!r} has the line, and to share it both need IRQF_SHARED"
+    elif (old.flags ^ new.flags) & IRQF_TRIGGER_MASK:
+        reason = f"it shares the line with {old.name!r}, whose trigger is another"
+    elif (old.flags ^ new.flags) & IRQF_ONESHOT:
+        reason = f"it shares the line with {old.name!r}, and both or neither have IRQF_ONESHOT"
+    elif (old.flags ^ new.flags) & IRQF_PERCPU:
+        reason = f"it shares the line with {old.name!r}, and both or neither have IRQF_PERCPU"
+    else:
+        return None
+    log = (
+        f"genirq: Flags mismatch irq {line.irq}. {new.flags:08x} ({new.name}) "
+        f"vs. {old.flags:08x} ({old.name})"
+    )
+    return Refusal("EBUSY", reason, log)
