@@ -19,16 +19,15 @@ def priority_limit(is_enabled: bool, pmr: int, running: int, group_mask: int) ->
     """Return the limit below which a priority is signalled to the PE.
 
     The rule: the CPU interface (and the distributor) forwards at all, priority < PMR, and
-    either nothing is running or priority & group_mask < running.  Subpriority bits do not
-    preempt, so the second bound is the running priority rounded up to a whole group.
-    `group_mask` has all bits above the subpriority set: it is negative.
+    either nothing is running or the group priority is below that of what is running.
+    Subpriority bits do not preempt: `group_mask` has all bits above them set, and so
+    priority & group_mask < running & group_mask is priority < running & group_mask.
     """
     if not is_enabled:
         return 0
     if running == IDLE_PRIORITY:
         return pmr
-    limit = (running + ~group_mask) & group_mask
-    return limit if limit < pmr else pmr
+    return min(pmr, running & group_mask)
 
 
 class CpuInterface:
