@@ -1,0 +1,150 @@
+"""Named deterministic streams of random numbers, in integers only.
+
+Each thing that draws has a stream of its own, made from the run's seed and its name, so
+that adding one never changes what another draws.  No float and no libm is involved: the
+same numbers come out on every platform.
+
+Source: SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators",
+2014); the exponential after Ahrens and Dieter ("Computer methods for sampling from the
+exponential and normal distributions", 1972, algorithm SA); the normal by rejection from it
+(von Neumann, 1951).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from irqsim.units import Duration
+
+PPM: Final = 1_000_000
+
+_MASK64: Final = (1 << 64) - 1
+_GOLDEN_GAMMA: Final = 0x9E3779B97F4A7C15
+
+# Fixed point: 1.0 is 1 << 64.  ln 2, rounded down.
+_ONE_BITS: Final = 64
+_LN2: Final = 0xB17217F7D1CF79AB
+
+
+def _partial_sums() -> tuple[int, ...]:
+    """Return the sums of ln2**i / i! for i = 1, 2, ...; they approach 1."""
+    sums: list[int] = []
+    term, total, i = 1 << 2 * _ONE_BITS, 0, 0
+    while True:
+        i += 1
+        term = (term * _LN2 >> _ONE_BITS) // i
+        total += term
+        if sums and sums[-1] == total >> _ONE_BITS:
+            # What is left to 1.0 is below the resolution.
+            return (*sums, _MASK64)
+        sums.append(total >> _ONE_BITS)
+
+
+_LN2_SUMS: Final = _partial_sums()
+
+
+class Stream:
+    """One stream of random numbers.  Make it with stream()."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: int) -> None:
+        self._state: int = state
+
+    def bits(self, n: int) -> int:
+        """Return n random bits, n at most 64."""
+        assert 0 <= n <= _ONE_BITS
+        self._state = (self._state + _GOLDEN_GAMMA) & _MASK64
+        return _mix(self._state) >> (_ONE_BITS - n)
+
+    def below(self, n: int) -> int:
+        """Return one of 0 .. n-1, all alike."""
+        assert 0 < n <= 1 << _ONE_BITS
+        width = (n - 1).bit_length()
+        while True:
+            value = self.bits(width)
+            if value < n:
+                return value
+
+    def uniform(self, lo: int, hi: int) -> int:
+        """Return one of lo .. hi, both included."""
+        assert lo <= hi
+        return lo + self.below(hi - lo + 1)
+
+    def chance(self, ppm: int) -> bool:
+        """Return True with a probability of ppm in a million."""
+        return self.below(PPM) < ppm
+
+    def exponential(self, mean: int) -> int:
+        """Return an exponentially distributed number with this mean."""
+        assert mean >= 0
+        return _rounded(self._exponential() * mean)
+
+    def normal(self, mean: int, sigma: int) -> int:
+        """Return a normally distributed number; what would be negative is 0."""
+        assert sigma >= 0
+        # Of two exponential numbers x and y, x is half of a normal distribution if it is
+        # kept with probability exp(-(x-1)^2 / 2), that is, if y is above that exponent.
+        while True:
+            x = self._exponential()
+            off = x - (1 << _ONE_BITS)
+            if self._exponential() >= off * off >> (_ONE_BITS + 1):
+                break
+        deviation = _rounded(x * sigma)
+        return max(0, mean + deviation if self.bits(1) else mean - deviation)
+
+    def _exponential(self) -> int:
+        """Return an exponentially distributed number with mean 1.0, in fixed point.
+
+        Whole multiples of ln 2 are a matter of tossing coins.  What remains is below ln 2,
+        and is the smallest of a random number of uniform ones.
+        """
+        whole = 0
+        while (word := self.bits(_ONE_BITS)) == 0:
+            whole += _ONE_BITS
+        whole += _ONE_BITS - word.bit_length()
+        rest = self.bits(_ONE_BITS)
+        if rest <= _LN2_SUMS[0]:
+            return whole * _LN2 + rest
+        smallest = self.bits(_ONE_BITS)
+        for limit in _LN2_SUMS[1:]:
+            smallest = min(smallest, self.bits(_ONE_BITS))
+            if rest <= limit:
+                break
+        return whole * _LN2 + (smallest * _LN2 >> _ONE_BITS)
+
+
+def stream(seed: int, name: str) -> Stream:
+    """Return the stream of this name; the same seed and name give the same numbers."""
+    state = 0
+    for byte in f"{seed}/{name}".encode():
+        state = _mix(((state ^ byte) + _GOLDEN_GAMMA) & _MASK64)
+    return Stream(state)
+
+
+def draw(duration: Duration, stream: Stream, tick_ns: int) -> int:
+    """Return how long it takes this time, in ns, rounded up to whole ticks.
+
+    What is not zero before rounding does not become zero, and a fixed duration draws
+    nothing from the stream.
+    """
+    kind = duration.kind
+    if kind == "fixed":
+        value = duration.a
+    elif kind == "uniform":
+        value = stream.uniform(duration.a, duration.b)
+    elif kind == "exponential":
+        value = max(1, stream.exponential(duration.a)) if duration.a else 0
+    else:
+        value = stream.normal(duration.a, duration.b)
+    return -(-value // tick_ns) * tick_ns
+
+
+def _mix(z: int) -> int:
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & _MASK64
+    z = (z ^ z >> 27) * 0x94D049BB133111EB & _MASK64
+    return z ^ z >> 31
+
+
+def _rounded(fixed_point: int) -> int:
+    return (fixed_point + (1 << (_ONE_BITS - 1))) >> _ONE_BITS
