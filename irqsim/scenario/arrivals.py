@@ -1,0 +1,146 @@
+"""When a device's hardware wants service: the forms of the key ``arrivals``."""
+
+from __future__ import annotations
+
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+from attrs import NOTHING, fields, fields_dict, frozen
+
+from irqsim.errors import Fault
+from irqsim.scenario.kinds import Integer, Kind, RandomDuration, Schema, Time
+from irqsim.scenario.names import hint, one_of, shown
+from irqsim.scenario.place import Place, key_of
+from irqsim.scenario.spec import Arrivals, Bursts, Listed, Periodic, Poisson
+from irqsim.units import format_ns, parse_time
+
+COUNT_MAX: Final = 10**15
+
+_COUNT: Final = Integer(0, COUNT_MAX, "a count")
+# The keys of the tables; which of them a form has, its class says.
+_KEYS: Final[dict[str, Kind]] = {
+    "every": Time(is_zero_allowed=False),
+    "poisson": Time(is_zero_allowed=False),
+    "burst": Integer(1, COUNT_MAX, "a number of arrivals"),
+    "gap": Time(),
+    "start": Time(),
+    "until": Time(),
+    "count": _COUNT,
+    "jitter": RandomDuration(),
+}
+_FORMS: Final = {"poisson": Poisson, "burst": Bursts, "every": Periodic}
+"""By the key that tells them apart, in the order in which they are tried."""
+
+
+@frozen
+class ArrivalsKind:
+    """A list of times, or a table: periodic, random, bursts, or a file."""
+
+    def read(self, value: object, place: Place) -> Arrivals | None:
+        if isinstance(value, list):
+            return _listed(value, place)
+        if not isinstance(value, dict):
+            raise ValueError(f"expected a list of times or a table, got {shown(value)}")
+        if "file" in value:
+            return _from_file(value, place)
+        for key, form in _FORMS.items():
+            if key in value:
+                return _from_table(form, value, place)
+        raise ValueError(f"expected {one_of((*_FORMS, 'file'))} in the table, got none")
+
+    def schema(self) -> Schema:
+        times: Schema = {"type": "array", "items": {"$ref": "#/$defs/time"}}
+        file: Schema = {
+            "type": "object",
+            "properties": {"file": {"type": "string"}},
+            "required": ["file"],
+            "additionalProperties": False,
+        }
+        return {"anyOf": [times, *(_form_schema(form) for form in _FORMS.values()), file]}
+
+    def show(self, value: Arrivals) -> object:
+        raise AssertionError("no key has arrivals as its default")
+
+
+def _listed(value: list[Any], place: Place) -> Listed:
+    kind = Time()
+    times = []
+    for index, item in enumerate(value):
+        try:
+            times.append(kind.read(item, place))
+        except ValueError as error:
+            place.at(index).fault(str(error))
+    return Listed(tuple(sorted(times)))
+
+
+def _from_table(form: type, table: dict[str, Any], place: Place) -> Arrivals | None:
+    """One of the forms; None if something is wrong with it."""
+    values: dict[str, Any] = {}
+    keys = fields_dict(form)
+    is_whole = True
+    for key, value in table.items():
+        try:
+            if key not in keys:
+                raise ValueError(f"unknown key{hint(key, keys)}")
+            values[key] = _KEYS[key].read(value, place.at(key))
+        except ValueError as error:
+            place.at(key).fault(str(error))
+            is_whole = False
+    for field in fields(form):
+        if field.default is NOTHING and field.name not in table:
+            place.fault(f"missing key {field.name!r}")
+            is_whole = False
+    if not is_whole:
+        return None
+    arrivals: Arrivals = form(**values)
+    if isinstance(arrivals, Bursts):
+        length = (arrivals.burst - 1) * arrivals.gap
+        if length > arrivals.every:
+            place.fault(
+                f"a burst of {arrivals.burst} takes {format_ns(length)}, longer than "
+                f"'every' ({format_ns(arrivals.every)})"
+            )
+    return arrivals
+
+
+def _from_file(table: dict[str, Any], place: Place) -> Listed | None:
+    """The times of a file beside the scenario: one per line; ``#`` begins a comment."""
+    for key in table:
+        if key != "file":
+            place.at(key).fault("unknown key; 'file' goes with no other")
+    name = table["file"]
+    here = place.at("file")
+    if not isinstance(name, str) or not name or "\0" in name:
+        here.fault(f"expected the name of a file, got {shown(name)}")
+        return None
+    path = FilePath(place.reading.base_dir) / name
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        here.fault(f"{path}: {error.strerror or error}")
+        return None
+    except UnicodeDecodeError:
+        here.fault(f"{path}: expected text, one time per line")
+        return None
+    tick_ns = place.reading.scope.tick_ns
+    times = []
+    for number, line in enumerate(text.splitlines(), 1):
+        word = line.partition("#")[0].strip()
+        if not word:
+            continue
+        try:
+            times.append(parse_time(word, tick_ns))
+        except ValueError as error:
+            fault = Fault(str(path), number, key_of(here.path), str(error))
+            place.reading.faults.append(fault)
+    return Listed(tuple(sorted(times)))
+
+
+def _form_schema(form: type) -> Schema:
+    required = [field.name for field in fields(form) if field.default is NOTHING]
+    return {
+        "type": "object",
+        "properties": {name: _KEYS[name].schema() for name in fields_dict(form)},
+        "required": required,
+        "additionalProperties": False,
+    }
