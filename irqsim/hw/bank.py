@@ -65,7 +65,6 @@ class Bank:
         "level",
         "levels",
         "line",
-        "members",
         "ready",
     )
 
@@ -76,7 +75,6 @@ class Bank:
         self.latch: int = 0
         self.active: int = 0
         # Configuration: the registers only; followed by update().
-        self.members: int = members
         self.level: int = level
         self.enabled: int = 0
         self.group: int = group
