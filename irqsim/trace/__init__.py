@@ -1,0 +1,3 @@
+"""Records to text and back, in the formats that tracing tools know."""
+
+from __future__ import annotations

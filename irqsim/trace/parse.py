@@ -1,0 +1,156 @@
+"""Lines of ``trace``, ``trace_pipe`` and latency-format as records.
+
+The inverse of ``irqsim.trace.ftrace``, line by line.  Contexts and events are interned, so
+that a head or a text that comes again costs one look-up.
+
+Times come back as printed: in microseconds, times a thousand.  latency-format counts from
+the start of the buffer and cuts the name of a task to eight characters.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+from irqsim.errors import TraceFormatError
+from irqsim.events import UNKNOWN_TGID, Context, Event, EventTable, Record
+from irqsim.trace.layout import LAYOUTS, Layout, parse_flags
+from irqsim.trace.payload import Payloads
+
+LineKind = Literal[
+    "event", "latency", "header", "lost", "started", "stack", "graph", "blank", "other"
+]
+
+_EVENT: Final = re.compile(
+    r"((?:.{16}|.*?)-[0-9]+ +(?:\((?: *[0-9]+|-+)\) )?\[[0-9]+\] (?:[^ ]{4,7}(?= ))?)"
+    r" *([0-9]+)(?:\.([0-9]{6}|[0-9]{9}))?: (.*)"
+)
+_HEAD: Final = re.compile(
+    r"(.{16}|.*?)-([0-9]+) +(?:\((?: *([0-9]+)|-+)\) )?\[([0-9]+)\] ([^ ]*)"
+)
+_LATENCY: Final = re.compile(
+    r"((?:.{8}|.*?)-[0-9]+ +[0-9]+[^0-9 ][^ ]{3,6}) +([0-9]+)(?:us(.))?: (.*)"
+)
+_LATENCY_HEAD: Final = re.compile(r"(.{8}|.*?)-([0-9]+) +([0-9]+)([^0-9 ][^ ]*)")
+_LOST: Final = re.compile(r"CPU:([0-9]+) \[LOST (?:([0-9]+) )?EVENTS\]")
+_GRAPH: Final = re.compile(r" *[0-9]+\) |(?: *[0-9]+\.[0-9]{6} \| )? *[0-9]+\) ")
+
+CACHE_MAX: Final = 1 << 16
+"""Texts that are kept, at most."""
+
+
+class LineParser:
+    """Reads one stream of lines, and interns what it reads."""
+
+    __slots__ = ("_contexts", "_events", "payloads", "table")
+
+    def __init__(self, layout: str | Layout = "6.1", table: EventTable | None = None) -> None:
+        name = layout if isinstance(layout, str) else layout.name
+        self.payloads = Payloads(LAYOUTS[name].name)
+        self.table = EventTable() if table is None else table
+        self._contexts: dict[str, Context] = {}
+        self._events: dict[str, Event] = {}
+
+    def parse(self, line: str) -> Record:
+        """The record of a line, which has no newline at its end.
+
+        Raises TraceFormatError, with neither file nor line number, for any other line.
+        """
+        match = _EVENT.fullmatch(line)
+        if match is None:
+            return self._parse_latency(line)
+        head, seconds, fraction, text = match.groups()
+        time = int(seconds)
+        if fraction is not None:
+            time = time * 1_000_000_000 + int(fraction.ljust(9, "0"))
+        context = self._contexts.get(head)
+        if context is None:
+            context = self._keep_context(head, self._parse_head(head))
+        return time, context, self._event(text)
+
+    def _parse_latency(self, line: str) -> Record:
+        match = _LATENCY.fullmatch(line)
+        if match is None:
+            raise TraceFormatError("", None, f"not an event: {line!r}")
+        head, time, mark, text = match.groups()
+        context = self._contexts.get(head)
+        if context is None:
+            context = self._keep_context(head, self._parse_latency_head(head))
+        return int(time) * (1 if mark is None else 1000), context, self._event(text)
+
+    def _event(self, text: str) -> Event:
+        event = self._events.get(text)
+        if event is None:
+            event = self.payloads.parse(text, self.table)
+            if event.index >= 0 and len(self._events) < CACHE_MAX:
+                self._events[text] = event
+        return event
+
+    def _keep_context(self, head: str, context: Context) -> Context:
+        if len(self._contexts) < CACHE_MAX:
+            self._contexts[head] = context
+        return context
+
+    def _parse_head(self, head: str) -> Context:
+        match = _HEAD.fullmatch(head)
+        assert match is not None
+        comm, pid, tgid, cpu, letters = match.groups()
+        flags, preempt_count = _flags(letters)
+        return self.table.context(
+            comm.lstrip(" "),
+            int(pid),
+            UNKNOWN_TGID if tgid is None else int(tgid),
+            int(cpu),
+            flags,
+            preempt_count,
+        )
+
+    def _parse_latency_head(self, head: str) -> Context:
+        match = _LATENCY_HEAD.fullmatch(head)
+        assert match is not None
+        comm, pid, cpu, letters = match.groups()
+        flags, preempt_count = _flags(letters)
+        return self.table.context(
+            comm.lstrip(" "), int(pid), UNKNOWN_TGID, int(cpu), flags, preempt_count
+        )
+
+
+def parse_line(line: str, layout: str = "6.1") -> Record:
+    """The record of a single line."""
+    return LineParser(layout).parse(line.removesuffix("\n"))
+
+
+def classify(line: str) -> LineKind:
+    """What a line of a trace is, without its newline."""
+    if not line:
+        return "blank"
+    if line.startswith("##### CPU "):
+        return "started"
+    if line.startswith("#"):
+        return "header"
+    if line.startswith(" => "):
+        return "stack"
+    if _LOST.fullmatch(line):
+        return "lost"
+    if _EVENT.fullmatch(line):
+        return "event"
+    if _LATENCY.fullmatch(line):
+        return "latency"
+    if _GRAPH.match(line):
+        return "graph"
+    return "other"
+
+
+def parse_lost(line: str) -> tuple[int, int]:
+    """CPU and number of records of a LOST line; 0: nobody counted."""
+    match = _LOST.fullmatch(line)
+    if match is None:
+        raise TraceFormatError("", None, f"not a line of lost events: {line!r}")
+    return int(match[1]), int(match[2] or 0)
+
+
+def _flags(letters: str) -> tuple[int, int]:
+    try:
+        return parse_flags(letters)
+    except ValueError as error:
+        raise TraceFormatError("", None, str(error)) from None

@@ -1,0 +1,146 @@
+"""The text of an event, from its declaration, and back.
+
+``irq_handler_entry: irq=24 name=eth0`` is what stands behind the time of a line.  The print
+formats of ``irqsim.events`` are compiled when they are first needed.
+
+Reading never loses a byte: an event whose values would not print as the same text becomes
+an UNKNOWN one that keeps the text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from irqsim.events import (
+    FUNCTION,
+    KERNEL_STACK,
+    PRINT,
+    TRACEPOINT_BY_NAME,
+    TRACEPOINTS,
+    UNKNOWN,
+    Event,
+    EventTable,
+    Format,
+    Tracepoint,
+    Value,
+    release_number,
+)
+from irqsim.trace.kinds import KINDS, Kind, default_kind
+
+MARKER: Final = "tracing_mark_write"
+"""The symbol by which a line of trace_marker is known."""
+
+_PLACE: Final = re.compile(r"\{(\w+)(?::(\w+))?\}")
+
+
+class CompiledFormat:
+    """One print format of one tracepoint."""
+
+    __slots__ = ("_pieces", "_regex", "_template", "nr_fields", "template")
+
+    def __init__(self, tracepoint: Tracepoint, template: str) -> None:
+        self.template = template
+        self.nr_fields = len(tracepoint.fields)
+        self._pieces: list[tuple[int, int, Kind]] = []
+        """Position of the value, position of the other value (or -1), kind."""
+        pattern: list[str] = []
+        literals: list[str] = []
+        end = 0
+        for place in _PLACE.finditer(template):
+            literal = template[end : place.start()]
+            index = tracepoint.index_of[place[1]]
+            kind = KINDS[place[2] or default_kind(tracepoint.fields[index])]
+            other = tracepoint.index_of[kind.other] if kind.other else -1
+            self._pieces.append((index, other, kind))
+            literals.append(literal.replace("%", "%%"))
+            pattern += [re.escape(literal), "(", kind.pattern, ")"]
+            end = place.end()
+        tail = template[end:]
+        self._template = "%s".join([*literals, tail.replace("%", "%%")])
+        self._regex = re.compile("".join([*pattern, re.escape(tail)]))
+
+    def can_render(self, values: tuple[Value, ...]) -> bool:
+        """Whether the record has every value that this format shows."""
+        return all(values[index] is not None for index, _, _ in self._pieces)
+
+    def render(self, values: tuple[Value, ...]) -> str:
+        texts = [
+            values[index]
+            if kind.is_plain
+            else kind.render(values[index], values[other] if other >= 0 else None)
+            for index, other, kind in self._pieces
+        ]
+        return self._template % tuple(texts)
+
+    def parse(self, text: str) -> tuple[Value, ...] | None:
+        """The values, or None where the text is not of this format."""
+        match = self._regex.fullmatch(text)
+        if match is None:
+            return None
+        values: list[Value] = [None] * self.nr_fields
+        for group, (index, other, kind) in zip(match.groups(), self._pieces, strict=True):
+            known = values[index]
+            values[index] = kind.parse(group, known, values[other] if other >= 0 else None)
+        return tuple(values)
+
+
+class Payloads:
+    """The texts of all events, as one release prints them."""
+
+    __slots__ = ("_formats", "release")
+
+    def __init__(self, release: str) -> None:
+        self.release = release_number(release)
+        self._formats: list[list[CompiledFormat] | None] = [None] * len(TRACEPOINTS)
+
+    def text(self, event: Event) -> str:
+        """``name: values``; ftrace's own entries have no name."""
+        tracepoint = event.tracepoint
+        if tracepoint is UNKNOWN and not event.values[0]:
+            return str(event.values[1])
+        formats = self._formats[tracepoint.id] or self._compile(tracepoint)
+        body = _format_for(event, formats).render(event.values)
+        return body if tracepoint.system == "ftrace" else f"{tracepoint.name}: {body}"
+
+    def parse(self, text: str, table: EventTable) -> Event:
+        """The event that prints as this text."""
+        name, colon, body = text.partition(": ")
+        tracepoint = TRACEPOINT_BY_NAME.get(name)
+        if tracepoint is not None and tracepoint.system != "ftrace":
+            for each in self._formats[tracepoint.id] or self._compile(tracepoint):
+                values = each.parse(body)
+                if values is not None:
+                    event = table.intern(tracepoint, *values)
+                    if self.text(event) == text:
+                        return event
+        if name == MARKER and colon:
+            return table.intern(PRINT, MARKER, body)
+        return self._parse_ftrace(text, name if colon else "", table)
+
+    def _parse_ftrace(self, text: str, name: str, table: EventTable) -> Event:
+        for tracepoint in (FUNCTION, KERNEL_STACK):
+            formats = self._formats[tracepoint.id] or self._compile(tracepoint)
+            values = formats[0].parse(text)
+            if values is not None and formats[0].render(values) == text:
+                return table.intern(tracepoint, *values)
+        if name:
+            return table.intern(UNKNOWN, name, text[len(name) + len(": ") :])
+        return table.intern(UNKNOWN, "", text)
+
+    def _compile(self, tracepoint: Tracepoint) -> list[CompiledFormat]:
+        """This release's format, and then the others, newest first."""
+        own = tracepoint.format_in(self.release)
+        order: list[Format] = [own, *(each for each in tracepoint.formats if each is not own)]
+        formats = [CompiledFormat(tracepoint, each.template) for each in order]
+        self._formats[tracepoint.id] = formats
+        return formats
+
+
+def _format_for(event: Event, formats: list[CompiledFormat]) -> CompiledFormat:
+    """The release's format, or another if the record lacks a value that it shows."""
+    if len(formats) > 1:
+        for each in formats:
+            if each.can_render(event.values):
+                return each
+    return formats[0]
