@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from irqsim.kernel.irq.settings import (
     IRQF_COND_ONESHOT,
@@ -25,7 +25,7 @@ from irqsim.kernel.irq.settings import (
     IRQF_ONESHOT,
     IRQF_PERCPU,
     IRQF_SHARED,
-    TRIGGER_FLAGS,
+    IRQF_TRIGGER_MASK,
 )
 
 ERRNO: Final[dict[str, int]] = {"EBUSY": 16, "EINVAL": 22}
@@ -46,23 +46,12 @@ class Refusal:
 
 @frozen
 class Request:
-    """What a driver asks for: the action's name, its flags and trigger, and what it runs."""
+    """One request: the action's name, its flags (the trigger's too), and what it runs."""
 
     name: str
     flags: int
-    is_level: bool
     has_handler: bool = True
     has_thread: bool = False
-    is_nmi: bool = False
-
-
-@frozen
-class ExistingAction:
-    """An action of a line, with the flags that the kernel has made of the request's."""
-
-    name: str
-    flags: int
-    is_level: bool
     is_nmi: bool = False
 
 
@@ -80,20 +69,26 @@ class Line:
     is_oneshot_safe: bool = False
 
 
-def check_request(
+def setup_irq(
     new: Request,
-    actions: Sequence[ExistingAction],
+    actions: Sequence[Request],
     line: Line,
     *,
     bits_per_long: int,
     has_cond_oneshot: bool,
     force_irqthreads: bool,
-) -> ExistingAction | Refusal:
+) -> Request | Refusal:
     """What the kernel makes of a request for a line that has these actions already.
 
-    ``has_cond_oneshot``: a release whose request_irq() passes IRQF_COND_ONESHOT itself.
+    The request comes back with the flags that its irqaction has, to stand in ``actions``
+    for the next one.
     """
-    refusal = _refuse_percpu(new) if line.is_per_cpu_devid else _refuse_arguments(new, line)
+    assert all(action.name for action in actions)
+    if line.is_per_cpu_devid:
+        refusal = _refuse_percpu(new, actions, line)
+        granted = evolve(new, flags=new.flags | IRQF_PERCPU | IRQF_NO_SUSPEND)
+        return refusal or granted
+    refusal = _refuse_arguments(new, line)
     if refusal is not None:
         return refusal
     flags = _flags_of_action(new, line, has_cond_oneshot, force_irqthreads)
@@ -103,7 +98,7 @@ def check_request(
             return Refusal("EINVAL", f"{old.name!r} has the line, and an NMI is never shared")
         if old.flags & IRQF_ONESHOT and flags & IRQF_COND_ONESHOT:
             flags |= IRQF_ONESHOT
-        refusal = sharing_refusal(line.irq, ExistingAction(new.name, flags, new.is_level), old)
+        refusal = _refuse_sharing(evolve(new, flags=flags), old, line)
         if refusal is not None:
             return refusal
     if flags & IRQF_ONESHOT and len(actions) >= bits_per_long:
@@ -115,34 +110,7 @@ def check_request(
             f"genirq: Threaded irq requested with handler=NULL and !ONESHOT "
             f"for {new.name} (irq {line.irq})",
         )
-    return ExistingAction(new.name, flags, new.is_level, new.is_nmi)
-
-
-def sharing_refusal(irq: int | str, new: ExistingAction, old: ExistingAction) -> Refusal | None:
-    """The four ways in which a new action and the first one of a line can disagree.
-
-    Source: __setup_irq(), kernel/irq/manage.c, where it goes to `mismatch`.
-    """
-    if not old.flags & new.flags & IRQF_SHARED:
-        reason = f"{old.name!r} has the line, and to share it both need IRQF_SHARED"
-    elif old.is_level != new.is_level:
-        reason = f"it shares the line with {old.name!r}, whose trigger is another"
-    elif (old.flags ^ new.flags) & IRQF_ONESHOT:
-        reason = f"it shares the line with {old.name!r}, and both or neither have IRQF_ONESHOT"
-    elif (old.flags ^ new.flags) & IRQF_PERCPU:
-        reason = f"it shares the line with {old.name!r}, and both or neither have IRQF_PERCPU"
-    else:
-        return None
-    log = (
-        f"genirq: Flags mismatch irq {irq}. {_logged(new):08x} ({new.name}) "
-        f"vs. {_logged(old):08x} ({old.name})"
-    )
-    return Refusal("EBUSY", reason, log)
-
-
-def _logged(action: ExistingAction) -> int:
-    """The flags as the log has them, with the trigger that the line had before."""
-    return action.flags | TRIGGER_FLAGS["level" if action.is_level else "edge"]
+    return evolve(new, flags=flags)
 
 
 def _refuse_arguments(new: Request, line: Line) -> Refusal | None:
@@ -165,12 +133,15 @@ def _refuse_arguments(new: Request, line: Line) -> Refusal | None:
     return None
 
 
-def _refuse_percpu(new: Request) -> Refusal | None:
+def _refuse_percpu(new: Request, actions: Sequence[Request], line: Line) -> Refusal | None:
     """The checks of request_percpu_irq(), which takes no flags and no thread."""
     if new.has_thread or not new.has_handler:
         return Refusal("EINVAL", "a per-CPU interrupt (PPI) has a handler and no thread")
-    if new.flags:
+    if new.flags & ~IRQF_TRIGGER_MASK:
         return Refusal("EINVAL", "request_percpu_irq() takes no flags but the timer's")
+    if actions:
+        granted = evolve(new, flags=new.flags | IRQF_PERCPU | IRQF_NO_SUSPEND)
+        return _refuse_sharing(granted, actions[0], line)
     return None
 
 
@@ -179,8 +150,6 @@ def _flags_of_action(
 ) -> int:
     """The flags that the irqaction gets before the line's other actions are looked at."""
     flags = new.flags
-    if line.is_per_cpu_devid:
-        return flags | IRQF_PERCPU | IRQF_NO_SUSPEND
     if has_cond_oneshot and not new.has_thread and not new.is_nmi:
         flags |= IRQF_COND_ONESHOT
     is_exempt = flags & (IRQF_NO_THREAD | IRQF_PERCPU | IRQF_ONESHOT)
@@ -189,3 +158,22 @@ def _flags_of_action(
     if line.is_oneshot_safe:
         flags &= ~IRQF_ONESHOT
     return flags
+
+
+def _refuse_sharing(new: Request, old: Request, line: Line) -> Refusal | None:
+    """The four ways in which the flags of two actions of a line can disagree."""
+    if not old.flags & new.flags & IRQF_SHARED:
+        reason = f"{old.name!r} has the line, and to share it both need IRQF_SHARED"
+    elif (old.flags ^ new.flags) & IRQF_TRIGGER_MASK:
+        reason = f"it shares the line with {old.name!r}, whose trigger is another"
+    elif (old.flags ^ new.flags) & IRQF_ONESHOT:
+        reason = f"it shares the line with {old.name!r}, and both or neither have IRQF_ONESHOT"
+    elif (old.flags ^ new.flags) & IRQF_PERCPU:
+        reason = f"it shares the line with {old.name!r}, and both or neither have IRQF_PERCPU"
+    else:
+        return None
+    log = (
+        f"genirq: Flags mismatch irq {line.irq}. {new.flags:08x} ({new.name}) "
+        f"vs. {old.flags:08x} ({old.name})"
+    )
+    return Refusal("EBUSY", reason, log)
