@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from irqsim.kernel.irq.settings import (
     IRQF_COND_ONESHOT,
@@ -26,6 +26,7 @@ from irqsim.kernel.irq.settings import (
     IRQF_PERCPU,
     IRQF_SHARED,
     IRQF_TRIGGER_MASK,
+    TRIGGER_FLAGS,
 )
 
 ERRNO: Final[dict[str, int]] = {"EBUSY": 16, "EINVAL": 22}
@@ -46,12 +47,26 @@ class Refusal:
 
 @frozen
 class Request:
-    """One request: the action's name, its flags (the trigger's too), and what it runs."""
+    """What a driver asks for: the action's name, its flags and trigger, and what it runs.
+
+    The flags may hold IRQF_TRIGGER bits; which trigger it is, ``is_level`` alone says.
+    """
 
     name: str
     flags: int
+    is_level: bool
     has_handler: bool = True
     has_thread: bool = False
+    is_nmi: bool = False
+
+
+@frozen
+class ExistingAction:
+    """An action of a line, with the flags that the kernel has made of the request's."""
+
+    name: str
+    flags: int
+    is_level: bool
     is_nmi: bool = False
 
 
@@ -69,26 +84,20 @@ class Line:
     is_oneshot_safe: bool = False
 
 
-def setup_irq(
+def check_request(
     new: Request,
-    actions: Sequence[Request],
+    actions: Sequence[ExistingAction],
     line: Line,
     *,
     bits_per_long: int,
     has_cond_oneshot: bool,
     force_irqthreads: bool,
-) -> Request | Refusal:
+) -> ExistingAction | Refusal:
     """What the kernel makes of a request for a line that has these actions already.
 
-    The request comes back with the flags that its irqaction has, to stand in ``actions``
-    for the next one.
+    ``has_cond_oneshot``: a release whose request_irq() passes IRQF_COND_ONESHOT itself.
     """
-    assert all(action.name for action in actions)
-    if line.is_per_cpu_devid:
-        refusal = _refuse_percpu(new, actions, line)
-        granted = evolve(new, flags=new.flags | IRQF_PERCPU | IRQF_NO_SUSPEND)
-        return refusal or granted
-    refusal = _refuse_arguments(new, line)
+    refusal = _refuse_percpu(new) if line.is_per_cpu_devid else _refuse_arguments(new, line)
     if refusal is not None:
         return refusal
     flags = _flags_of_action(new, line, has_cond_oneshot, force_irqthreads)
@@ -98,7 +107,7 @@ def setup_irq(
             return Refusal("EINVAL", f"{old.name!r} has the line, and an NMI is never shared")
         if old.flags & IRQF_ONESHOT and flags & IRQF_COND_ONESHOT:
             flags |= IRQF_ONESHOT
-        refusal = _refuse_sharing(evolve(new, flags=flags), old, line)
+        refusal = sharing_refusal(line.irq, ExistingAction(new.name, flags, new.is_level), old)
         if refusal is not None:
             return refusal
     if flags & IRQF_ONESHOT and len(actions) >= bits_per_long:
@@ -110,7 +119,34 @@ def setup_irq(
             f"genirq: Threaded irq requested with handler=NULL and !ONESHOT "
             f"for {new.name} (irq {line.irq})",
         )
-    return evolve(new, flags=flags)
+    return ExistingAction(new.name, flags, new.is_level, new.is_nmi)
+
+
+def sharing_refusal(irq: int | str, new: ExistingAction, old: ExistingAction) -> Refusal | None:
+    """The four ways in which a new action and the first one of a line can disagree.
+
+    Source: __setup_irq(), kernel/irq/manage.c, where it goes to `mismatch`.
+    """
+    if not old.flags & new.flags & IRQF_SHARED:
+        reason = f"{old.name!r} has the line, and to share it both need IRQF_SHARED"
+    elif old.is_level != new.is_level:
+        reason = f"it shares the line with {old.name!r}, whose trigger is another"
+    elif (old.flags ^ new.flags) & IRQF_ONESHOT:
+        reason = f"it shares the line with {old.name!r}, and both or neither have IRQF_ONESHOT"
+    elif (old.flags ^ new.flags) & IRQF_PERCPU:
+        reason = f"it shares the line with {old.name!r}, and both or neither have IRQF_PERCPU"
+    else:
+        return None
+    log = (
+        f"genirq: Flags mismatch irq {irq}. {_logged(new):08x} ({new.name}) "
+        f"vs. {_logged(old):08x} ({old.name})"
+    )
+    return Refusal("EBUSY", reason, log)
+
+
+def _logged(action: ExistingAction) -> int:
+    """The flags as the log has them, with the trigger that the line had before."""
+    return action.flags | TRIGGER_FLAGS["level" if action.is_level else "edge"]
 
 
 def _refuse_arguments(new: Request, line: Line) -> Refusal | None:
@@ -133,15 +169,12 @@ def _refuse_arguments(new: Request, line: Line) -> Refusal | None:
     return None
 
 
-def _refuse_percpu(new: Request, actions: Sequence[Request], line: Line) -> Refusal | None:
+def _refuse_percpu(new: Request) -> Refusal | None:
     """The checks of request_percpu_irq(), which takes no flags and no thread."""
     if new.has_thread or not new.has_handler:
         return Refusal("EINVAL", "a per-CPU interrupt (PPI) has a handler and no thread")
     if new.flags & ~IRQF_TRIGGER_MASK:
         return Refusal("EINVAL", "request_percpu_irq() takes no flags but the timer's")
-    if actions:
-        granted = evolve(new, flags=new.flags | IRQF_PERCPU | IRQF_NO_SUSPEND)
-        return _refuse_sharing(granted, actions[0], line)
     return None
 
 
@@ -150,6 +183,8 @@ def _flags_of_action(
 ) -> int:
     """The flags that the irqaction gets before the line's other actions are looked at."""
     flags = new.flags
+    if line.is_per_cpu_devid:
+        return flags | IRQF_PERCPU | IRQF_NO_SUSPEND
     if has_cond_oneshot and not new.has_thread and not new.is_nmi:
         flags |= IRQF_COND_ONESHOT
     is_exempt = flags & (IRQF_NO_THREAD | IRQF_PERCPU | IRQF_ONESHOT)
@@ -158,22 +193,3 @@ def _flags_of_action(
     if line.is_oneshot_safe:
         flags &= ~IRQF_ONESHOT
     return flags
-
-
-def _refuse_sharing(new: Request, old: Request, line: Line) -> Refusal | None:
-    """The four ways in which the flags of two actions of a line can disagree."""
-    if not old.flags & new.flags & IRQF_SHARED:
-        reason = f"{old.name!r} has the line, and to share it both need IRQF_SHARED"
-    elif (old.flags ^ new.flags) & IRQF_TRIGGER_MASK:
-        reason = f"it shares the line with {old.name!r}, whose trigger is another"
-    elif (old.flags ^ new.flags) & IRQF_ONESHOT:
-        reason = f"it shares the line with {old.name!r}, and both or neither have IRQF_ONESHOT"
-    elif (old.flags ^ new.flags) & IRQF_PERCPU:
-        reason = f"it shares the line with {old.name!r}, and both or neither have IRQF_PERCPU"
-    else:
-        return None
-    log = (
-        f"genirq: Flags mismatch irq {line.irq}. {new.flags:08x} ({new.name}) "
-        f"vs. {old.flags:08x} ({old.name})"
-    )
-    return Refusal("EBUSY", reason, log)
