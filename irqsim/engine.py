@@ -1,0 +1,198 @@
+"""The loop: who acts next, and how far a CPU gets before somebody else does.
+
+Theory of operation.  Each CPU has a stack of frames, the lowest its current task's own code,
+above it the interrupts that came on top.  Stepping a CPU resumes the top frame's path until it
+yields a duration; the CPU is then due again when that is over.  An interrupt signal that rises
+meanwhile, on a CPU with interrupts enabled, ends the stretch: the frame keeps what it still
+owes, and the interrupt's frame goes on top.  When that path returns the frame below goes on
+with what it owes.  A task switch swaps the whole stack.
+
+At the same instant the hardware acts first, in the order in which its events were scheduled,
+then the CPUs in ascending number.  The heap holds single integers, time and CPU; an entry is
+stale when the CPU is no longer due then.  After a step the same CPU is stepped again for as
+long as it is the next to act: what it does to others lowers that limit at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Final
+
+from irqsim.clock import NEVER
+from irqsim.errors import LimitError
+from irqsim.kernel.preempt import HARDIRQ_MASK, SOFTIRQ_OFFSET
+from irqsim.kernel.state import IDLE, PANIC, SWITCH, Cpu, Frame, Kernel, Path
+
+INSTANT_STEPS_MAX: Final = 100_000
+"""Steps of one CPU within one instant: more, and time stands still."""
+
+
+class Engine:
+    """Lets time pass on one machine."""
+
+    __slots__ = ("_changed", "_heap", "_interrupt", "_irq", "_k", "_limit_ns", "_mask", "_shift")
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        irq: list[bool],
+        changed: list[int],
+        interrupt: Callable[[Kernel, Cpu], Path],
+    ) -> None:
+        """`irq` holds the interrupt signal of each CPU; `changed` collects those that rose;
+        `interrupt` is the path that an exception takes."""
+        self._k = kernel
+        self._irq = irq
+        self._changed = changed
+        self._interrupt = interrupt
+        self._shift = max(1, (len(kernel.cpus) - 1).bit_length())
+        self._mask = (1 << self._shift) - 1
+        self._heap: list[int] = [cpu.number for cpu in kernel.cpus]
+        self._limit_ns = NEVER
+
+    def stop(self) -> None:
+        """Let nothing further happen."""
+        self._limit_ns = -1
+
+    def run(self, end_ns: int | None = None) -> None:
+        """Run until nothing is left to happen, or up to `end_ns`, which is not included.
+
+        Raises LimitError when a CPU acts without end in one instant.
+        """
+        k, heap, queue, cpus = self._k, self._heap, self._k.queue, self._k.cpus
+        shift, mask = self._shift, self._mask
+        if self._limit_ns >= 0:
+            self._limit_ns = NEVER if end_ns is None else end_ns
+        while True:
+            now_ns = queue.next_ns
+            key = heap[0] if heap else NEVER << shift
+            is_hardware = now_ns <= key >> shift
+            if not is_hardware:
+                now_ns = key >> shift
+            if now_ns >= self._limit_ns or now_ns >= NEVER:
+                break
+            if is_hardware:
+                k.now_ns = now_ns
+                queue.run_due(now_ns)
+                self._deliver()
+                continue
+            heappop(heap)
+            cpu = cpus[key & mask]
+            if cpu.due_ns == now_ns:
+                self._run_ahead(cpu, now_ns)
+        self._finish(end_ns)
+
+    def _run_ahead(self, cpu: Cpu, now_ns: int) -> None:
+        """Step one CPU for as long as nobody else acts before it or at the same time."""
+        k, heap, queue, shift, changed = self._k, self._heap, self._k.queue, self._shift, self._changed
+        number = cpu.number
+        while True:
+            k.now_ns = now_ns
+            self._step(cpu, now_ns)
+            if changed:
+                self._deliver()
+            now_ns = cpu.due_ns
+            if now_ns == NEVER:
+                return
+            key = now_ns << shift | number
+            if now_ns >= queue.next_ns or now_ns >= self._limit_ns or (heap and heap[0] <= key):
+                heappush(heap, key)
+                return
+
+    def _deliver(self) -> None:
+        """Interrupt the CPUs whose signal rose, where they can be interrupted."""
+        now_ns = self._k.now_ns
+        for number in self._changed:
+            cpu = self._k.cpus[number]
+            if cpu.irqs_disabled or cpu.due_ns <= now_ns or not self._irq[number]:
+                continue
+            if cpu.due_ns != NEVER:
+                cpu.frame.owed = cpu.due_ns - now_ns
+            cpu.due_ns = now_ns
+            heappush(self._heap, now_ns << self._shift | number)
+        self._changed.clear()
+
+    def _step(self, cpu: Cpu, now_ns: int) -> None:
+        """Run one CPU until it spends time or waits; sets when it is due again."""
+        if now_ns > cpu.since_ns:
+            self._account(cpu, now_ns)
+        irq, number = self._irq, cpu.number
+        budget = INSTANT_STEPS_MAX
+        while budget:
+            if irq[number] and not cpu.irqs_disabled:
+                self._take_interrupt(cpu)
+            frame = cpu.frame
+            cost_ns = frame.owed
+            if cost_ns:
+                frame.owed = 0
+            else:
+                try:
+                    cost_ns = frame.resume()
+                except StopIteration:
+                    self._return(cpu, frame)
+                    continue
+            if cost_ns > 0:
+                if irq[number] and not cpu.irqs_disabled:
+                    frame.owed = cost_ns
+                    continue
+                cpu.due_ns = now_ns + cost_ns
+                return
+            budget -= 1
+            if cost_ns == SWITCH:
+                cpu.frames = cpu.current.frames
+                cpu.frame = cpu.frames[-1]
+            elif cost_ns == IDLE:
+                if irq[number]:
+                    continue
+                cpu.due_ns = NEVER
+                return
+            elif cost_ns == PANIC:
+                cpu.due_ns = NEVER
+                self.stop()
+                return
+        task = cpu.current
+        raise LimitError(
+            f"CPU {number} acted {INSTANT_STEPS_MAX} times at {now_ns} ns without time passing "
+            f"(in {task.comm}-{task.pid}): steps that loop must take time"
+        )
+
+    def _take_interrupt(self, cpu: Cpu) -> None:
+        """The processor takes an IRQ exception: interrupts off, the interrupt's frame on top."""
+        frame = Frame(self._interrupt(self._k, cpu), True, cpu.preempt_count)
+        cpu.frames.append(frame)
+        cpu.frame = frame
+        cpu.irqs_disabled = True
+
+    def _return(self, cpu: Cpu, frame: Frame) -> None:
+        """The processor returns from an exception: what it interrupted had interrupts on."""
+        assert frame.is_irq, f"{cpu.current.comm} returned from its own code"
+        assert cpu.preempt_count == frame.preempt_count, hex(cpu.preempt_count)
+        cpu.frames.pop()
+        cpu.frame = cpu.frames[-1]
+        cpu.irqs_disabled = False
+
+    def _account(self, cpu: Cpu, now_ns: int) -> None:
+        """Charge the time since the last step to what the CPU did in it."""
+        elapsed_ns = now_ns - cpu.since_ns
+        cpu.since_ns = now_ns
+        count, time = cpu.preempt_count, cpu.time
+        if count & HARDIRQ_MASK:
+            time.hardirq_ns += elapsed_ns
+        elif count & SOFTIRQ_OFFSET:
+            time.softirq_ns += elapsed_ns
+        elif cpu.current is cpu.idle:
+            time.idle_ns += elapsed_ns
+        elif cpu.current.in_user and len(cpu.frames) == 1:
+            time.user_ns += elapsed_ns
+        else:
+            time.system_ns += elapsed_ns
+
+    def _finish(self, end_ns: int | None) -> None:
+        """Bring every CPU's account up to the end."""
+        k = self._k
+        if end_ns is not None and self._limit_ns >= 0:
+            k.now_ns = end_ns
+        for cpu in k.cpus:
+            if k.now_ns > cpu.since_ns:
+                self._account(cpu, k.now_ns)

@@ -1,0 +1,33 @@
+"""The idle task, and the end of every other.
+
+Source: kernel/sched/idle.c: do_idle; kernel/exit.c: do_exit.
+"""
+
+from __future__ import annotations
+
+from irqsim.events import SCHED_PROCESS_EXIT, TASK_DEAD
+from irqsim.kernel.sched import cond_resched, schedule
+from irqsim.kernel.state import IDLE, Cpu, Kernel, Path, Task
+from irqsim.kernel.tick import tick_nohz_idle_enter, tick_nohz_idle_exit
+from irqsim.kernel.trace import trace
+
+
+def cpu_idle(k: Kernel, cpu: Cpu) -> Path:
+    """Wait for interrupts; when one has made a task runnable, switch to it."""
+    while True:
+        while not cpu.tif_need_resched:
+            tick_nohz_idle_enter(k, cpu)
+            yield IDLE
+        tick_nohz_idle_exit(k, cpu)
+        yield from schedule(k, cpu)
+
+
+def do_exit(k: Kernel, task: Task) -> Path:
+    """End a task: its last switch does not come back."""
+    event = k.events.intern(SCHED_PROCESS_EXIT, task.comm, task.pid, task.prio)
+    trace(k, k.cpus[task.cpu], event)
+    yield from cond_resched(k, k.cpus[task.cpu])
+    yield k.cost.exit
+    task.state = TASK_DEAD
+    yield from schedule(k, k.cpus[task.cpu])
+    assert False, f"{task.comm} runs after its end"

@@ -1,0 +1,1 @@
+"""The generic interrupt layer (kernel/irq) and the root controller's driver."""

@@ -1,0 +1,126 @@
+"""The GIC's irq_chip: the kernel's only door to the hardware.
+
+All that Linux does with the distributor, the redistributors and the CPU interfaces goes
+through here, in the values that the Linux drivers program.
+
+Source: drivers/irqchip/irq-gic.c, irq-gic-v3.c, include/linux/irqchip/arm-gic-common.h.
+Differs: a machine boots at EL1, so EOI and deactivation are one write (EOImode 0).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from irqsim.hw.gic import Gic
+from irqsim.hw.intid import SPURIOUS
+from irqsim.kernel.irq.irqdesc import IrqDesc
+from irqsim.kernel.state import Cpu
+
+GICD_INT_DEF_PRI: Final = 0xA0
+DEFAULT_PMR_THRESHOLD: Final = 0xF0
+FIRST_SPECIAL: Final = 1020
+_IAR_INTID_MASK: Final = 0x3FF
+
+
+class GicChip:
+    """The root interrupt controller as Linux drives it."""
+
+    __slots__ = ("_gic", "_iar", "_nr_cpus", "loops", "name", "prints_itself")
+
+    name: str
+    """The chip column of /proc/interrupts."""
+    prints_itself: bool
+    """The chip has irq_print_chip(): its name is printed unpadded."""
+    loops: bool
+    """One exception serves all that is pending."""
+
+    def __init__(self, gic: Gic, nr_cpus: int, gicv3_loops: bool) -> None:
+        """Program the controller as the driver's probe and its CPU bring-up do."""
+        self._gic = gic
+        self._iar = [SPURIOUS] * nr_cpus
+        self._nr_cpus = nr_cpus
+        self.name = "GICv3" if gic.version == 3 else "GIC-0"
+        self.prints_itself = gic.version == 2
+        self.loops = gic.version == 2 or gicv3_loops
+        gic.set_distributor_enabled(True)
+        for pe in range(nr_cpus):
+            for intid in range(32):
+                gic.set_priority(intid, GICD_INT_DEF_PRI, pe)
+                gic.set_group(intid, 1, pe)
+            for intid in range(8):
+                gic.set_enabled(intid, True, pe)
+            gic.set_pmr(pe, DEFAULT_PMR_THRESHOLD)
+            gic.set_bpr(pe, 0)
+            gic.set_group_enabled(pe, True)
+
+    def set_priority(self, desc: IrqDesc, priority: int) -> None:
+        """Give a line another priority than the driver's probe did, on every CPU."""
+        for pe in range(self._nr_cpus if desc.percpu else 1):
+            self._gic.set_priority(desc.hwirq, priority, pe)
+
+    def init_spi(self, desc: IrqDesc) -> None:
+        """What the driver's probe leaves in an SPI's registers."""
+        self._gic.set_group(desc.hwirq, 1)
+        self._gic.set_priority(desc.hwirq, GICD_INT_DEF_PRI)
+
+    def enable_percpu(self, desc: IrqDesc, nr_cpus: int) -> None:
+        """enable_percpu_irq() on every CPU."""
+        for pe in range(nr_cpus):
+            self._gic.set_edge(desc.hwirq, not desc.is_level, pe)
+            self._gic.set_enabled(desc.hwirq, True, pe)
+
+    def disable_percpu(self, hwirq: int, pe: int) -> None:
+        """disable_percpu_irq() on one CPU."""
+        self._gic.set_enabled(hwirq, False, pe)
+
+    # What the root handler and the flow handlers ask.
+
+    def acknowledge(self, cpu: Cpu) -> int:
+        """Read IAR: the INTID to serve now, or one of 1020 to 1023."""
+        number = cpu.number
+        iar = self._gic.acknowledge(number)
+        self._iar[number] = iar
+        return iar & _IAR_INTID_MASK
+
+    def irq_eoi(self, cpu: Cpu, desc: IrqDesc) -> None:
+        """Write EOIR for what this CPU acknowledged last.
+
+        Hard interrupts do not nest at Linux's one priority, so one value per CPU suffices.
+        """
+        number = cpu.number
+        self._gic.end_of_interrupt(number, self._iar[number])
+
+    def end_of_ipi(self, cpu: Cpu) -> None:
+        """Write EOIR for an SGI that has no descriptor."""
+        self._gic.end_of_interrupt(cpu.number, self._iar[cpu.number])
+
+    def irq_ack(self, cpu: Cpu, desc: IrqDesc) -> None:
+        """Nothing: reading IAR acknowledged."""
+
+    def irq_mask(self, desc: IrqDesc) -> None:
+        """Write ICENABLER."""
+        self._gic.set_enabled(desc.hwirq, False)
+
+    def irq_unmask(self, desc: IrqDesc) -> None:
+        """Write ISENABLER."""
+        self._gic.set_enabled(desc.hwirq, True)
+
+    def irq_set_affinity(self, desc: IrqDesc, cpu: int) -> None:
+        """Route an SPI to one CPU, by ITARGETSR or IROUTER."""
+        if self._gic.version == 2:
+            self._gic.set_targets(desc.hwirq, 1 << cpu)
+        else:
+            self._gic.set_route(desc.hwirq, cpu)
+
+    def irq_retrigger(self, desc: IrqDesc) -> bool:
+        """Write ISPENDR."""
+        self._gic.set_pending(desc.hwirq)
+        return True
+
+    def irq_set_type(self, desc: IrqDesc, is_level: bool) -> None:
+        """Write ICFGR."""
+        self._gic.set_edge(desc.hwirq, not is_level)
+
+    def send_sgi(self, source: int, sgi: int, targets: int) -> None:
+        """Write GICD_SGIR or ICC_SGI1R_EL1: raise `sgi` on the CPUs of the mask."""
+        self._gic.send_sgi(source, sgi, targets)

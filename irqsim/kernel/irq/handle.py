@@ -1,0 +1,203 @@
+"""Flow handlers, and the loop over a line's actions.
+
+The GIC's SPIs, level or edge, are served by handle_fasteoi_irq(), its PPIs and SGIs by
+handle_percpu_devid_irq(); the other flows stand behind controllers that mask and acknowledge
+a line at a time.
+
+Source: kernel/irq/chip.c, kernel/irq/handle.c.
+"""
+
+from __future__ import annotations
+
+from irqsim.kernel.irq.irqdesc import (
+    IRQ_HANDLED,
+    IRQ_NONE,
+    IRQ_WAKE_THREAD,
+    IRQS_ONESHOT,
+    IRQS_PENDING,
+    IRQS_REPLAY,
+    IRQS_WAITING,
+    IrqAction,
+    IrqDesc,
+    kstat_incr_irq,
+)
+from irqsim.kernel.irq.spurious import note_interrupt
+from irqsim.kernel.printk import KERN_WARNING, printk, warn
+from irqsim.kernel.state import Cpu, Kernel, Path
+from irqsim.kernel.trace import trace
+
+
+def handle_fasteoi_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
+    """The controller wants one EOI when all is done; it holds the line back until then.
+
+    Source: kernel/irq/chip.c: handle_fasteoi_irq, cond_unmask_eoi_irq.
+    """
+    if desc.inprogress:
+        desc.chip.irq_eoi(cpu, desc)
+        return
+    desc.istate &= ~(IRQS_REPLAY | IRQS_WAITING)
+    if desc.irqs_disabled or not desc.actions:
+        desc.istate |= IRQS_PENDING
+        mask_irq(desc)
+        desc.chip.irq_eoi(cpu, desc)
+        return
+    desc.kstat_irqs[cpu.number] += 1
+    desc.tot_count += 1
+    if desc.istate & IRQS_ONESHOT:
+        mask_irq(desc)
+    yield from handle_irq_event(k, cpu, desc)
+    desc.chip.irq_eoi(cpu, desc)
+    if desc.istate & IRQS_ONESHOT:
+        cond_unmask_irq(desc)
+
+
+def handle_percpu_devid_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
+    """A per-CPU interrupt: no lock, no sharing, no search for spurious ones.
+
+    Source: kernel/irq/chip.c: handle_percpu_devid_irq.
+    """
+    kstat_incr_irq(cpu, desc)
+    if desc.actions:
+        action = desc.actions[0]
+        trace(k, cpu, action.entry_event)
+        yield k.cost.irq_handler
+        result = yield from action.handler(k, cpu, action)
+        trace(k, cpu, action.exit_events[result])
+    else:
+        k.gic.disable_percpu(desc.hwirq, cpu.number)
+        printk(
+            k,
+            KERN_WARNING,
+            f"Spurious and unmasked percpu IRQ{desc.irq} on CPU{cpu.number}",
+        )
+    desc.chip.irq_eoi(cpu, desc)
+
+
+def handle_level_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
+    """Mask the line while its handlers run.
+
+    A line that cannot run now stays masked: the instance that runs unmasks it.
+    Source: kernel/irq/chip.c: handle_level_irq, cond_unmask_irq.
+    """
+    mask_irq(desc)
+    desc.chip.irq_ack(cpu, desc)
+    if desc.inprogress:
+        return
+    desc.istate &= ~(IRQS_REPLAY | IRQS_WAITING)
+    if desc.irqs_disabled or not desc.actions:
+        desc.istate |= IRQS_PENDING
+        return
+    kstat_incr_irq(cpu, desc)
+    yield from handle_irq_event(k, cpu, desc)
+    cond_unmask_irq(desc)
+
+
+def handle_edge_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
+    """Acknowledge first, so that an edge during the handlers is seen; it is replayed here.
+
+    Edges that arrive on another CPU meanwhile are masked and remembered as one.
+    Source: kernel/irq/chip.c: handle_edge_irq.
+    """
+    desc.istate &= ~(IRQS_REPLAY | IRQS_WAITING)
+    if desc.inprogress or desc.irqs_disabled or not desc.actions:
+        desc.istate |= IRQS_PENDING
+        mask_irq(desc)
+        desc.chip.irq_ack(cpu, desc)
+        return
+    kstat_incr_irq(cpu, desc)
+    desc.chip.irq_ack(cpu, desc)
+    while True:
+        if not desc.actions:
+            mask_irq(desc)
+            return
+        if desc.istate & IRQS_PENDING:
+            cond_unmask_irq(desc)
+        yield from handle_irq_event(k, cpu, desc)
+        if not desc.istate & IRQS_PENDING or desc.irqs_disabled:
+            return
+
+
+def handle_simple_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
+    """No controller to talk to.
+
+    Source: kernel/irq/chip.c: handle_simple_irq.
+    """
+    if desc.inprogress:
+        return
+    desc.istate &= ~(IRQS_REPLAY | IRQS_WAITING)
+    if desc.irqs_disabled or not desc.actions:
+        desc.istate |= IRQS_PENDING
+        return
+    kstat_incr_irq(cpu, desc)
+    yield from handle_irq_event(k, cpu, desc)
+
+
+def handle_irq_event(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
+    """Run every action of the line, then judge what they returned.
+
+    All handlers of a shared line are called, whatever the earlier ones said.
+    Source: kernel/irq/handle.c: handle_irq_event, __handle_irq_event_percpu.
+    """
+    desc.istate &= ~IRQS_PENDING
+    desc.inprogress = True
+    retval = IRQ_NONE
+    for action in desc.actions:
+        trace(k, cpu, action.entry_event)
+        if k.cost.irq_handler:
+            yield k.cost.irq_handler
+        result = yield from action.handler(k, cpu, action)
+        trace(k, cpu, action.exit_events[result])
+        if not cpu.irqs_disabled:
+            _handler_enabled_interrupts(k, cpu, desc, action)
+        if result & IRQ_WAKE_THREAD:
+            _warn_no_thread(k, desc, action)
+        retval |= result
+    desc.inprogress = False
+    if retval == IRQ_HANDLED and not desc.irqs_unhandled and not k.release.spurious_counts_all:
+        return
+    note_interrupt(k, cpu, desc, retval)
+
+
+def mask_irq(desc: IrqDesc) -> None:
+    """Mask the line in its controller, once.  Source: kernel/irq/chip.c: mask_irq."""
+    if not desc.masked:
+        desc.chip.irq_mask(desc)
+        desc.masked = True
+
+
+def cond_unmask_irq(desc: IrqDesc) -> None:
+    """Unmask the line unless it has been disabled meanwhile."""
+    if not desc.irqs_disabled:
+        unmask_irq(desc)
+
+
+def unmask_irq(desc: IrqDesc) -> None:
+    """Unmask the line in its controller, once.  Source: kernel/irq/chip.c: unmask_irq."""
+    if desc.masked:
+        desc.chip.irq_unmask(desc)
+        desc.masked = False
+
+
+def _handler_enabled_interrupts(
+    k: Kernel, cpu: Cpu, desc: IrqDesc, action: IrqAction
+) -> None:
+    if not desc.warned_enabled:
+        desc.warned_enabled = True
+        warn(
+            k,
+            cpu,
+            "kernel/irq/handle.c __handle_irq_event_percpu",
+            f"irq {desc.irq} handler {action.name} enabled interrupts",
+        )
+    cpu.irqs_disabled = True
+
+
+def _warn_no_thread(k: Kernel, desc: IrqDesc, action: IrqAction) -> None:
+    if not action.warned_no_thread:
+        action.warned_no_thread = True
+        printk(
+            k,
+            KERN_WARNING,
+            f"IRQ {desc.irq} device {action.name} returned IRQ_WAKE_THREAD but no thread "
+            "function available.",
+        )

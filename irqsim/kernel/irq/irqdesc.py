@@ -1,0 +1,208 @@
+"""irq_desc and irqaction: what Linux keeps for an interrupt line and for a handler on it.
+
+Source: include/linux/irqdesc.h, include/linux/interrupt.h, kernel/irq/irqdesc.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Protocol
+
+from irqsim.events import IRQ_HANDLER_ENTRY, IRQ_HANDLER_EXIT, Event
+
+if TYPE_CHECKING:
+    from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Path
+
+IRQ_NONE: Final = 0
+IRQ_HANDLED: Final = 1
+IRQ_WAKE_THREAD: Final = 2
+
+IRQS_SPURIOUS_DISABLED: Final = 0x2
+IRQS_ONESHOT: Final = 0x20
+IRQS_REPLAY: Final = 0x40
+IRQS_WAITING: Final = 0x80
+IRQS_PENDING: Final = 0x200
+
+
+class IrqChip(Protocol):
+    """What a flow handler asks of the interrupt controller behind a line.
+
+    Source: struct irq_chip, include/linux/irq.h.
+    """
+
+    name: str
+
+    def irq_ack(self, cpu: Cpu, desc: IrqDesc) -> None:
+        """Acknowledge: an edge latch is cleared."""
+
+    def irq_mask(self, desc: IrqDesc) -> None:
+        """Stop forwarding the line."""
+
+    def irq_unmask(self, desc: IrqDesc) -> None:
+        """Forward the line."""
+
+    def irq_eoi(self, cpu: Cpu, desc: IrqDesc) -> None:
+        """The interrupt that this CPU took last is done with."""
+
+    def irq_set_affinity(self, desc: IrqDesc, cpu: int) -> None:
+        """Route the line to `cpu`."""
+
+    def irq_retrigger(self, desc: IrqDesc) -> bool:
+        """Make the line pending in hardware; False where it cannot."""
+
+    def irq_set_type(self, desc: IrqDesc, is_level: bool) -> None:
+        """Configure the line as level- or edge-triggered."""
+
+
+class IrqAction:
+    """A handler on a line, as request_irq() installed it."""
+
+    __slots__ = (
+        "dev_id",
+        "entry_event",
+        "exit_events",
+        "flags",
+        "handler",
+        "irq",
+        "name",
+        "warned_no_thread",
+    )
+
+    # Fixed by request_irq().
+    name: str
+    irq: int
+    flags: int
+    dev_id: int
+    """Tells the actions of a shared line apart."""
+    handler: Callable[[Kernel, Cpu, IrqAction], HandlerPath]
+    entry_event: Event
+    exit_events: tuple[Event, ...]
+    """By irqreturn_t, 0 to 3."""
+
+    # kernel/irq/handle.py's.
+    warned_no_thread: bool
+
+    def __init__(
+        self,
+        k: Kernel,
+        irq: int,
+        name: str,
+        flags: int,
+        dev_id: int,
+        handler: Callable[[Kernel, Cpu, IrqAction], HandlerPath],
+    ) -> None:
+        self.name = name
+        self.irq = irq
+        self.flags = flags
+        self.dev_id = dev_id
+        self.handler = handler
+        self.entry_event = k.events.intern(IRQ_HANDLER_ENTRY, irq, name)
+        self.exit_events = tuple(
+            k.events.intern(IRQ_HANDLER_EXIT, irq, 1 if ret else 0) for ret in range(4)
+        )
+        self.warned_no_thread = False
+
+
+class IrqDesc:
+    """One interrupt line, by its Linux number."""
+
+    __slots__ = (
+        "actions",
+        "affinity",
+        "chip",
+        "depth",
+        "effective_cpu",
+        "handle_irq",
+        "hwirq",
+        "inprogress",
+        "irq",
+        "irq_count",
+        "irqs_disabled",
+        "irqs_unhandled",
+        "is_level",
+        "istate",
+        "kstat_irqs",
+        "last_unhandled",
+        "masked",
+        "no_balancing",
+        "percpu",
+        "spurious_reports",
+        "tot_count",
+        "warned_enabled",
+    )
+
+    # Fixed when the line is mapped.
+    irq: int
+    hwirq: int
+    chip: IrqChip
+    handle_irq: Callable[[Kernel, Cpu, IrqDesc], Path]
+    percpu: bool
+    """A per-CPU interrupt with a device id for each CPU (PPI, SGI)."""
+
+    # kernel/irq/manage.py's.
+    actions: tuple[IrqAction, ...]
+    depth: int
+    """How often it is disabled."""
+    irqs_disabled: bool
+    """IRQD_IRQ_DISABLED."""
+    is_level: bool
+    affinity: tuple[int, ...]
+    effective_cpu: int
+    no_balancing: bool
+
+    # The flow handlers' (kernel/irq/handle.py) and manage.py's.
+    masked: bool
+    inprogress: bool
+    istate: int
+    kstat_irqs: list[int]
+    """By CPU."""
+    tot_count: int
+    warned_enabled: bool
+
+    # kernel/irq/spurious.py's.
+    irq_count: int
+    irqs_unhandled: int
+    last_unhandled: int
+    """In jiffies."""
+    spurious_reports: int
+
+    def __init__(
+        self,
+        irq: int,
+        hwirq: int,
+        chip: IrqChip,
+        handle_irq: Callable[[Kernel, Cpu, IrqDesc], Path],
+        nr_cpus: int,
+        percpu: bool,
+    ) -> None:
+        self.irq = irq
+        self.hwirq = hwirq
+        self.chip = chip
+        self.handle_irq = handle_irq
+        self.percpu = percpu
+        self.actions = ()
+        self.depth = 1
+        self.irqs_disabled = True
+        self.is_level = True
+        self.affinity = tuple(range(nr_cpus))
+        self.effective_cpu = 0
+        self.no_balancing = percpu
+        self.masked = True
+        self.inprogress = False
+        self.istate = 0
+        self.kstat_irqs = [0] * nr_cpus
+        self.tot_count = 0
+        self.warned_enabled = False
+        self.irq_count = 0
+        self.irqs_unhandled = 0
+        self.last_unhandled = 0
+        self.spurious_reports = 0
+
+
+def kstat_incr_irq(cpu: Cpu, desc: IrqDesc) -> None:
+    """Count one interrupt that passed the flow handler.
+
+    Source: kstat_incr_irqs_this_cpu(), kernel/irq/internals.h.
+    """
+    desc.kstat_irqs[cpu.number] += 1
+    desc.tot_count += 1

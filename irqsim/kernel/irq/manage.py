@@ -1,0 +1,194 @@
+"""Drivers' calls: request, free, enable, disable, affinity, synchronize.
+
+Source: kernel/irq/manage.c, kernel/irq/resend.c.
+"""
+
+from __future__ import annotations
+
+from irqsim.kernel.irq.handle import mask_irq, unmask_irq
+from irqsim.kernel.irq.irqdesc import (
+    IRQS_ONESHOT,
+    IRQS_PENDING,
+    IRQS_REPLAY,
+    IRQS_SPURIOUS_DISABLED,
+    IRQS_WAITING,
+    IrqAction,
+    IrqDesc,
+)
+from irqsim.kernel.irq.request import ExistingAction, Line, Refusal, Request, check_request
+from irqsim.kernel.irq.settings import (
+    IRQF_NO_AUTOEN,
+    IRQF_NOBALANCING,
+    IRQF_ONESHOT,
+    IRQF_PERCPU,
+    IRQF_SHARED,
+    RELEASES_WITH_COND_ONESHOT,
+)
+from irqsim.kernel.preempt import in_interrupt
+from irqsim.kernel.printk import KERN_ERR, printk, warn
+from irqsim.kernel.state import Cpu, Kernel, Path
+
+
+def setup_irq(k: Kernel, desc: IrqDesc, action: IrqAction, is_level: bool) -> Refusal | None:
+    """Install an action; the first one on a line also configures and starts the line.
+
+    Returns what the kernel refuses and why; the line is then as it was.
+    Source: kernel/irq/manage.c: request_threaded_irq, __setup_irq.
+    """
+    granted = check_request(
+        Request(action.name, action.flags, is_level),
+        [ExistingAction(each.name, each.flags, desc.is_level) for each in desc.actions],
+        Line(str(desc.irq), is_per_cpu_devid=desc.percpu),
+        bits_per_long=32 if k.arch == "arm" else 64,
+        has_cond_oneshot=k.release.name in RELEASES_WITH_COND_ONESHOT,
+        force_irqthreads=False,
+    )
+    if isinstance(granted, Refusal):
+        if granted.log:
+            printk(k, KERN_ERR, granted.log)
+        return granted
+    action.flags = granted.flags
+    if not desc.actions:
+        _start_line(k, desc, action, is_level)
+    desc.actions = (*desc.actions, action)
+    desc.irq_count = desc.irqs_unhandled = 0
+    if len(desc.actions) > 1 and desc.istate & IRQS_SPURIOUS_DISABLED:
+        desc.istate &= ~IRQS_SPURIOUS_DISABLED
+        _enable_irq(desc)
+    return None
+
+
+def _start_line(k: Kernel, desc: IrqDesc, action: IrqAction, is_level: bool) -> None:
+    desc.is_level = is_level
+    if desc.percpu:
+        k.gic.enable_percpu(desc, len(k.cpus))
+        desc.depth = 0
+        desc.irqs_disabled = desc.masked = False
+        return
+    desc.chip.irq_set_type(desc, desc.is_level)
+    desc.istate &= ~(IRQS_SPURIOUS_DISABLED | IRQS_ONESHOT | IRQS_WAITING)
+    desc.inprogress = False
+    if action.flags & IRQF_ONESHOT:
+        desc.istate |= IRQS_ONESHOT
+    if action.flags & (IRQF_PERCPU | IRQF_NOBALANCING):
+        desc.no_balancing = True
+    set_effective_cpu(k, desc)
+    if action.flags & IRQF_NO_AUTOEN:
+        desc.depth = 1
+        return
+    desc.depth = 0
+    desc.irqs_disabled = False
+    unmask_irq(desc)
+    _check_irq_resend(desc)
+
+
+def free_irq(k: Kernel, cpu: Cpu, desc: IrqDesc, dev_id: int) -> Path:
+    """Take an action off its line; the last one shuts the line down.
+
+    Waits until no handler of the line runs.
+    Source: kernel/irq/manage.c: __free_irq.
+    """
+    where = "kernel/irq/manage.c free_irq"
+    if in_interrupt(cpu.preempt_count):
+        warn(k, cpu, where, f"Trying to free IRQ {desc.irq} from IRQ context!")
+        return
+    remaining = tuple(action for action in desc.actions if action.dev_id != dev_id)
+    if len(remaining) == len(desc.actions):
+        warn(k, cpu, where, f"Trying to free already-free IRQ {desc.irq}")
+        return
+    desc.actions = remaining
+    if not remaining:
+        desc.depth = 1
+        desc.irqs_disabled = True
+        mask_irq(desc)
+        desc.istate &= ~IRQS_PENDING
+    yield from synchronize_irq(k, desc)
+
+
+def synchronize_irq(k: Kernel, desc: IrqDesc) -> Path:
+    """Wait until no handler of the line runs, on any CPU.
+
+    Called by the line's own handler it never returns, as in the kernel.
+    """
+    while desc.inprogress:
+        yield k.cost.spin
+
+
+def disable_irq_nosync(desc: IrqDesc) -> None:
+    """Disable a line, once more; it stays unmasked until it next fires (lazy disabling).
+
+    Source: kernel/irq/manage.c: __disable_irq; kernel/irq/chip.c: irq_disable.
+    """
+    desc.depth += 1
+    desc.irqs_disabled = True
+
+
+def enable_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> None:
+    """Undo one disable_irq(); at the last, what came meanwhile is replayed once.
+
+    Source: kernel/irq/manage.c: enable_irq, __enable_irq.
+    """
+    if not desc.actions and desc.depth == 1:
+        warn(
+            k,
+            cpu,
+            "kernel/irq/manage.c enable_irq",
+            f"enable_irq before setup/request_irq: irq {desc.irq}",
+        )
+        return
+    if desc.depth == 0:
+        warn(
+            k,
+            cpu,
+            "kernel/irq/manage.c __enable_irq",
+            f"Unbalanced enable for IRQ {desc.irq}",
+        )
+        return
+    _enable_irq(desc)
+
+
+def _enable_irq(desc: IrqDesc) -> None:
+    desc.depth -= 1
+    if desc.depth == 0:
+        desc.irqs_disabled = False
+        unmask_irq(desc)
+        _check_irq_resend(desc)
+
+
+def _check_irq_resend(desc: IrqDesc) -> None:
+    """Replay an edge that came while the line was disabled; a level asks again by itself.
+
+    Source: kernel/irq/resend.c: check_irq_resend.
+    """
+    if desc.is_level:
+        desc.istate &= ~IRQS_PENDING
+        return
+    if desc.istate & IRQS_REPLAY or not desc.istate & IRQS_PENDING:
+        return
+    desc.istate &= ~IRQS_PENDING
+    if desc.chip.irq_retrigger(desc):
+        desc.istate |= IRQS_REPLAY
+
+
+def set_effective_cpu(k: Kernel, desc: IrqDesc) -> None:
+    """Route the line to the first CPU of its affinity.
+
+    Source: drivers/irqchip/irq-gic-v3.c: gic_set_affinity.
+    """
+    desc.effective_cpu = desc.affinity[0]
+    if not desc.percpu:
+        desc.chip.irq_set_affinity(desc, desc.effective_cpu)
+
+
+def irq_set_affinity(k: Kernel, desc: IrqDesc, cpus: tuple[int, ...]) -> None:
+    """Move a line to other CPUs, at once: what is pending moves along.
+
+    `cpus` are ascending and exist.  Source: kernel/irq/manage.c: irq_set_affinity_locked.
+    """
+    desc.affinity = cpus
+    set_effective_cpu(k, desc)
+
+
+def is_shared(desc: IrqDesc) -> bool:
+    """Whether the line's first action allows others beside it."""
+    return bool(desc.actions) and bool(desc.actions[0].flags & IRQF_SHARED)

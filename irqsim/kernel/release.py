@@ -1,0 +1,54 @@
+"""What differs between the releases of Linux that can be simulated, as data.
+
+A difference is a column here, never a comparison of version numbers in the code.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from attrs import frozen
+
+
+@frozen
+class Release:
+    """One release's answers."""
+
+    name: str
+    """As `kernel.release` spells it."""
+    version: str
+    """What `uname -r` would say of a build of ours."""
+    ipi_is_irq: bool
+    """IPIs are ordinary per-CPU interrupts with an irq_desc (5.10: arm64, arm)."""
+    gicv3_loops: bool
+    """The GICv3 driver reads IAR again until it is spurious (until 4.20)."""
+    ksoftirqd_defers: bool
+    """irq_exit() leaves softirqs to a ksoftirqd that is runnable (until 6.5)."""
+    spurious_counts_all: bool
+    """note_interrupt() counts every interrupt, not only from the first unhandled on
+    (until about 5.14)."""
+    folds_need_resched: bool
+    """arm64 keeps PREEMPT_NEED_RESCHED beside TIF_NEED_RESCHED (since 5.0)."""
+    fair: Literal["cfs", "eevdf"]
+    """The fair class's policy (EEVDF since 6.6)."""
+    wake_list: Literal["reschedule", "always", "idle"]
+    """A remote wake-up is queued at the target: always and announced by a reschedule IPI
+    (until 5.7), always and announced by a function call IPI, or so only if the target is
+    idle."""
+
+
+RELEASES: Final[tuple[Release, ...]] = (
+    Release("4.19", "4.19.0", False, True, True, True, False, "cfs", "reschedule"),
+    Release("5.10", "5.10.0", True, False, True, True, True, "cfs", "always"),
+    Release("6.1", "6.1.0", True, False, True, False, True, "cfs", "always"),
+    Release("6.6", "6.6.0", True, False, False, False, True, "eevdf", "idle"),
+    Release("6.12", "6.12.0", True, False, False, False, True, "eevdf", "idle"),
+)
+
+
+def release_named(name: str) -> Release:
+    """The release of that name.  Raises KeyError for one that is not in the table."""
+    for release in RELEASES:
+        if release.name == name:
+            return release
+    raise KeyError(name)

@@ -1,0 +1,445 @@
+"""The scheduler: as much of it as an interrupt trace shows.
+
+Run queues, wake-ups on this CPU and on another, preemption, and the three tracepoints of
+sched.  Real-time tasks run by priority, in the order in which they became runnable; fair tasks
+as kernel/fair.py says; idle when nothing else is there.
+
+Source: kernel/sched/core.c: try_to_wake_up, ttwu_queue, __schedule, resched_curr, scheduler_tick;
+kernel/sched/rt.c.
+Differs: no load balancing between CPUs but the choice of a CPU at each wake-up; real-time
+tasks are not throttled.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from irqsim.events import (
+    SCHED_MIGRATE_TASK,
+    SCHED_SWITCH,
+    SCHED_WAKEUP,
+    SCHED_WAKING,
+    TASK_PREEMPTED,
+    TASK_RUNNING,
+    Event,
+    Tracepoint,
+)
+from irqsim.kernel import fair
+from irqsim.kernel.preempt import PREEMPT_MASK
+from irqsim.kernel.smp import send_ipi, smp_cross_call
+from irqsim.kernel.state import (
+    MAX_RT_PRIO,
+    SCHED_RR,
+    SWITCH,
+    Cpu,
+    Frame,
+    Kernel,
+    Path,
+    Task,
+)
+from irqsim.kernel.trace import trace
+
+RR_TIMESLICE_MS: Final = 100
+
+# What the locks held at a tracepoint add to the preemption depth (CONFIG_PREEMPT_COUNT).
+_DEPTH_WAKING: Final = 2
+_DEPTH_WAKEUP: Final = 3
+_DEPTH_SWITCH: Final = 2
+
+
+class RunQueue:
+    """One CPU's runnable tasks, without the one that runs."""
+
+    __slots__ = ("fair", "min_vruntime_ns", "rt")
+
+    # kernel/sched.py's.
+    rt: list[Task]
+    """By priority, then by time of becoming runnable."""
+
+    # kernel/fair.py's.
+    fair: list[Task]
+    min_vruntime_ns: int
+
+    def __init__(self) -> None:
+        self.rt = []
+        self.fair = []
+        # A machine that has been up for a while: who slept has fallen behind.
+        self.min_vruntime_ns = 10_000_000_000
+
+
+def new_task(
+    k: Kernel, comm: str, body: Path, allowed: tuple[int, ...], pid: int | None = None
+) -> Task:
+    """A task that sleeps until it is woken for the first time; `body` is its code.
+
+    The body starts behind the switch to it: `start_task` is its first step.
+    """
+    if pid is None:
+        used = {task.pid for task in k.tasks}
+        while k.next_pid in used:
+            k.next_pid += 1
+        pid = k.next_pid
+    task = Task(comm, pid, allowed)
+    task.frames.append(Frame(body, False, 0))
+    k.tasks.append(task)
+    return task
+
+
+def start_task(k: Kernel, task: Task) -> Path:
+    """The first thing that a new task does: finish the switch to it.
+
+    Source: kernel/sched/core.c: schedule_tail.
+    """
+    yield k.cost.switch_to
+    k.cpus[task.cpu].irqs_disabled = False
+    yield 0
+
+
+# -- waking ------------------------------------------------------------------------------
+
+
+def wake_up_process(k: Kernel, cpu: Cpu, task: Task) -> Path:
+    """Make a sleeping task runnable; nothing, and no event, if it is not asleep.
+
+    Source: kernel/sched/core.c: try_to_wake_up.
+    """
+    if task.state == TASK_RUNNING:
+        return
+    saved = cpu.irqs_disabled
+    cpu.irqs_disabled = True
+    trace(k, cpu, _wake_event(k, SCHED_WAKING, task), _DEPTH_WAKING)
+    task.state = TASK_RUNNING
+    if task.on_rq:
+        yield k.cost.wakeup
+        _check_preempt_curr(k, cpu, k.cpus[task.cpu], task)
+        trace(k, cpu, _wake_event(k, SCHED_WAKEUP, task), _DEPTH_WAKEUP)
+    else:
+        target = k.cpus[_select_task_rq(k, task)]
+        if target.number != task.cpu:
+            migrated = k.events.intern(
+                SCHED_MIGRATE_TASK, task.comm, task.pid, task.prio, task.cpu, target.number
+            )
+            trace(k, cpu, migrated, _DEPTH_WAKING)
+            task.cpu = target.number
+        if target is not cpu and _queues_at_target(k, target):
+            _ttwu_queue_wakelist(k, cpu, target, task)
+        else:
+            task.wake_pending = True
+            yield k.cost.wakeup
+            task.wake_pending = False
+            _ttwu_do_activate(k, cpu, target, task)
+    cpu.irqs_disabled = saved
+    yield 0
+
+
+def wake_up_from_outside(k: Kernel, task: Task) -> None:
+    """A wake-up whose waker the log does not show: who typed the task's name.
+
+    It reaches the target as any remote wake-up does.
+    """
+    task.state = TASK_RUNNING
+    task.cpu = _select_task_rq(k, task)
+    target = k.cpus[task.cpu]
+    if _queues_at_target(k, target):
+        _ttwu_queue_wakelist(k, None, target, task)
+    else:
+        _activate(k, target, task)
+        _check_preempt_curr(k, None, target, task)
+
+
+def sched_ttwu_pending(k: Kernel, cpu: Cpu) -> Path:
+    """Put on the run queue what others have woken for this CPU.
+
+    Source: kernel/sched/core.c: sched_ttwu_pending.
+    """
+    while cpu.wake_list:
+        task = cpu.wake_list.pop(0)
+        yield k.cost.wakeup
+        task.wake_pending = False
+        _ttwu_do_activate(k, cpu, cpu, task)
+
+
+def _queues_at_target(k: Kernel, target: Cpu) -> bool:
+    """Whether a remote wake-up is left to the target to carry out.
+
+    Source: kernel/sched/core.c: ttwu_queue_cond.
+    """
+    return k.release.wake_list != "idle" or target.current is target.idle
+
+
+def _ttwu_queue_wakelist(k: Kernel, cpu: Cpu | None, target: Cpu, task: Task) -> None:
+    task.wake_pending = True
+    target.wake_list.append(task)
+    if len(target.wake_list) > 1:
+        return
+    by_reschedule = k.release.wake_list == "reschedule"
+    number = k.ipi.reschedule if by_reschedule else k.ipi.call_function
+    _send(k, cpu, target, number)
+
+
+def _send(k: Kernel, cpu: Cpu | None, target: Cpu, number: int) -> None:
+    if cpu is None:
+        send_ipi(k, target.number, 1 << target.number, number)
+    else:
+        smp_cross_call(k, cpu, 1 << target.number, number)
+
+
+def _select_task_rq(k: Kernel, task: Task) -> int:
+    """The CPU for a task that wakes: where it ran, if that is idle; an idle one; where it ran.
+
+    A real-time task goes where it can run at once.
+    Source: kernel/sched/fair.c: select_idle_sibling; kernel/sched/rt.c: select_task_rq_rt.
+    """
+    if len(task.allowed) == 1:
+        return task.allowed[0]
+    here = task.cpu if task.cpu in task.allowed else task.allowed[0]
+    candidates = (here, *(number for number in task.allowed if number != here))
+    for number in candidates:
+        other = k.cpus[number]
+        if other.current is other.idle and not other.wake_list and not other.rq.fair:
+            return number
+    if task.prio < MAX_RT_PRIO:
+        for number in candidates:
+            if k.cpus[number].current.prio > task.prio:
+                return number
+    return here
+
+
+def _wake_event(k: Kernel, tracepoint: Tracepoint, task: Task) -> Event:
+    return k.events.intern(tracepoint, task.comm, task.pid, task.prio, task.cpu)
+
+
+# -- the run queue -----------------------------------------------------------------------
+
+
+def _ttwu_do_activate(k: Kernel, cpu: Cpu, target: Cpu, task: Task) -> None:
+    """Source: kernel/sched/core.c: ttwu_do_activate, ttwu_do_wakeup."""
+    _activate(k, target, task)
+    _check_preempt_curr(k, cpu, target, task)
+    trace(k, cpu, _wake_event(k, SCHED_WAKEUP, task), _DEPTH_WAKEUP)
+
+
+def _activate(k: Kernel, target: Cpu, task: Task) -> None:
+    task.on_rq = True
+    task.cpu = target.number
+    if task.prio < MAX_RT_PRIO:
+        _enqueue_rt(target.rq, task, at_head=False)
+    else:
+        update_curr(k, target)
+        fair.enqueue_woken(k, target, task)
+
+
+def _enqueue_rt(rq: RunQueue, task: Task, at_head: bool) -> None:
+    index = 0
+    for index, other in enumerate(rq.rt):  # noqa: B007
+        if other.prio > task.prio or (at_head and other.prio == task.prio):
+            break
+    else:
+        index = len(rq.rt)
+    rq.rt.insert(index, task)
+
+
+def _check_preempt_curr(k: Kernel, cpu: Cpu | None, target: Cpu, task: Task) -> None:
+    """Ask the target's task to make room if the woken one goes before it.
+
+    Source: kernel/sched/core.c: check_preempt_curr (wakeup_preempt since 6.6).
+    """
+    current = target.current
+    if current is target.idle:
+        preempts = True
+    elif task.prio < MAX_RT_PRIO or current.prio < MAX_RT_PRIO:
+        preempts = task.prio < current.prio
+    else:
+        preempts = fair.preempts_at_wakeup(k, target, current, task)
+    if preempts:
+        resched_curr(k, cpu, target)
+
+
+def resched_curr(k: Kernel, cpu: Cpu | None, target: Cpu) -> None:
+    """Have the target's current task call schedule() soon.
+
+    On another CPU only the thread's flag is set; the IPI that follows folds it.
+    Source: kernel/sched/core.c: resched_curr.
+    """
+    if target.tif_need_resched:
+        return
+    target.tif_need_resched = True
+    if target is cpu:
+        fold_need_resched(k, target)
+    else:
+        _send(k, cpu, target, k.ipi.reschedule)
+
+
+def fold_need_resched(k: Kernel, cpu: Cpu) -> None:
+    """Copy TIF_NEED_RESCHED into preempt_count, on architectures that keep both.
+
+    Source: include/linux/sched.h: preempt_fold_need_resched.
+    """
+    if cpu.tif_need_resched and k.folds_need_resched:
+        cpu.preempt_need_resched = True
+
+
+# -- switching ---------------------------------------------------------------------------
+
+
+def schedule(k: Kernel, cpu: Cpu, preempt: bool = False) -> Path:
+    """Let the next task run; returns when the caller's task runs again.
+
+    `preempt` says that the task did not ask for it (R+): it stays runnable whatever its state.
+    The task may come back on another CPU: callers look at `task.cpu` anew.
+    Source: kernel/sched/core.c: __schedule.
+    """
+    task = cpu.current
+    cpu.irqs_disabled = True
+    yield k.cost.context_switch
+    update_curr(k, cpu)
+    cpu.tif_need_resched = cpu.preempt_need_resched = False
+    prev_state = TASK_RUNNING
+    if task is not cpu.idle:
+        if preempt:
+            prev_state = TASK_PREEMPTED
+            put_prev(cpu, task)
+        elif task.state == TASK_RUNNING:
+            put_prev(cpu, task)
+        else:
+            prev_state = task.state
+            task.on_rq = False
+            fair.dequeue(k, cpu, task)
+    following = _pick_next(k, cpu)
+    if following is not task:
+        _trace_switch(k, cpu, task, following, prev_state)
+        task.preempt_count = cpu.preempt_count
+        cpu.preempt_count = following.preempt_count
+        cpu.current = following
+        cpu.nr_switches += 1
+        cpu.tick.rcu_wanted = True
+        yield SWITCH
+        cpu = k.cpus[task.cpu]
+        yield k.cost.switch_to
+    cpu.irqs_disabled = False
+    yield 0
+
+
+def put_prev(cpu: Cpu, task: Task) -> None:
+    """Put a task that gives way while runnable back among the others.
+
+    A real-time task that is preempted comes first among its equals.
+    """
+    if task.prio < MAX_RT_PRIO:
+        expired = task.policy == SCHED_RR and task.time_slice <= 0
+        if expired:
+            task.time_slice = 0
+        _enqueue_rt(cpu.rq, task, at_head=not expired)
+    else:
+        cpu.rq.fair.append(task)
+
+
+def _pick_next(k: Kernel, cpu: Cpu) -> Task:
+    rq = cpu.rq
+    if rq.rt:
+        task = rq.rt.pop(0)
+    elif rq.fair:
+        task = fair.pick_next(k, cpu)
+    else:
+        task = cpu.idle
+    task.exec_start_ns = k.now_ns
+    task.slice_start_ns = task.sum_exec_ns
+    return task
+
+
+def _trace_switch(k: Kernel, cpu: Cpu, task: Task, following: Task, prev_state: int) -> None:
+    event = k.events.intern(
+        SCHED_SWITCH,
+        task.comm,
+        task.pid,
+        task.prio,
+        prev_state,
+        following.comm,
+        following.pid,
+        following.prio,
+    )
+    trace(k, cpu, event, _DEPTH_SWITCH - (cpu.preempt_count & PREEMPT_MASK))
+
+
+def cond_resched(k: Kernel, cpu: Cpu) -> Path:
+    """Give way if asked to; a kernel that can be preempted does so anyway.
+
+    Source: kernel/sched/core.c: __cond_resched.
+    """
+    if cpu.tif_need_resched and not k.preemption and not cpu.preempt_count:
+        yield from schedule(k, cpu, preempt=True)
+
+
+def preempt_check_resched(k: Kernel, cpu: Cpu) -> Path:
+    """Where preemption becomes possible again: take it if it was asked for.
+
+    Source: include/linux/preempt.h; kernel/sched/core.c: preempt_schedule.
+    """
+    if (
+        k.preemption
+        and cpu.tif_need_resched
+        and not cpu.preempt_count
+        and not cpu.irqs_disabled
+    ):
+        yield from schedule(k, cpu, preempt=True)
+
+
+def sched_yield(k: Kernel, cpu: Cpu) -> Path:
+    """Let others of the same rank go first.
+
+    Source: kernel/sched/rt.c: yield_task_rt; kernel/sched/fair.c: yield_task_fair.
+    """
+    task = cpu.current
+    if task.prio < MAX_RT_PRIO:
+        rq = cpu.rq
+        cpu.irqs_disabled = True
+        if rq.rt and rq.rt[0].prio <= task.prio:
+            # Behind its equals, unlike one that is preempted.
+            slice_left, task.time_slice = task.time_slice, 0
+            policy, task.policy = task.policy, SCHED_RR
+            yield from schedule(k, cpu)
+            task.time_slice, task.policy = slice_left, policy
+            return
+        cpu.irqs_disabled = False
+    else:
+        update_curr(k, cpu)
+        fair.yield_task(cpu, task)
+    yield from schedule(k, cpu)
+
+
+# -- time --------------------------------------------------------------------------------
+
+
+def update_curr(k: Kernel, cpu: Cpu) -> None:
+    """Charge the running task for the time since it was last charged.
+
+    Source: kernel/sched/fair.c: update_curr.
+    """
+    task = cpu.current
+    delta_ns = k.now_ns - task.exec_start_ns
+    if delta_ns <= 0 or task is cpu.idle:
+        return
+    task.exec_start_ns = k.now_ns
+    task.sum_exec_ns += delta_ns
+    if task.prio >= MAX_RT_PRIO and fair.charge(k, cpu, task, delta_ns):
+        resched_curr(k, cpu, cpu)
+
+
+def scheduler_tick(k: Kernel, cpu: Cpu) -> None:
+    """What the tick does to the task that it interrupted.
+
+    Source: kernel/sched/core.c: scheduler_tick; kernel/sched/rt.c: task_tick_rt.
+    """
+    task = cpu.current
+    if task is cpu.idle:
+        return
+    update_curr(k, cpu)
+    if task.prio >= MAX_RT_PRIO:
+        if fair.preempts_at_tick(k, cpu, task):
+            resched_curr(k, cpu, cpu)
+    elif task.policy == SCHED_RR:
+        if task.time_slice <= 0:
+            task.time_slice = RR_TIMESLICE_MS * k.hz // 1000
+        task.time_slice -= 1
+        if task.time_slice <= 0 and cpu.rq.rt and cpu.rq.rt[0].prio <= task.prio:
+            resched_curr(k, cpu, cpu)

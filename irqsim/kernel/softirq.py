@@ -1,0 +1,369 @@
+"""Softirqs and tasklets.
+
+Theory of operation.  A vector is raised by setting its bit in the CPU's own pending word and
+runs on that CPU: at the end of the hard interrupt that raised it (unless that interrupted a
+softirq or a section with bottom halves disabled), where bottom halves are enabled again, or
+in ksoftirqd/N.  The loop takes the pending word as a snapshot, clears it, enables interrupts
+and runs the vectors of the snapshot from bit 0 up.  What is raised meanwhile waits for the
+next pass.  Three limits end it: the number of passes, a time counted in jiffies, and
+need_resched; what is then left, ksoftirqd does as a task among tasks.
+
+An interrupt can land between enabling interrupts and the first softirq_entry: it shows `H`
+though no softirq has begun.
+
+Tasklets are the work of two vectors, HI and TASKLET.  A tasklet is queued on the CPU that
+schedules it, once; it never runs on two CPUs at once, and one that is busy elsewhere or
+disabled is queued again, so that its vector turns until it may run.
+
+Source: kernel/softirq.c: raise_softirq, __do_softirq (handle_softirqs since 6.10),
+invoke_softirq, run_ksoftirqd, __local_bh_enable_ip, tasklet_action_common.
+Differs: lockdep and vtime accounting are left out; BH workqueues (6.9 and later) do not
+exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from irqsim.events import TASK_INTERRUPTIBLE, TASK_RUNNING, TASKLET_ENTRY, TASKLET_EXIT, Event
+from irqsim.kernel.preempt import (
+    IN_INTERRUPT_MASK,
+    PREEMPT_OFFSET,
+    SOFTIRQ_DISABLE_OFFSET,
+    SOFTIRQ_OFFSET,
+)
+from irqsim.kernel.printk import KERN_WARNING, printk
+from irqsim.kernel.sched import (
+    cond_resched,
+    preempt_check_resched,
+    schedule,
+    start_task,
+    wake_up_process,
+)
+from irqsim.kernel.state import Cpu, Kernel, Path
+from irqsim.kernel.trace import trace
+
+HI_SOFTIRQ: Final = 0
+TIMER_SOFTIRQ: Final = 1
+NET_TX_SOFTIRQ: Final = 2
+NET_RX_SOFTIRQ: Final = 3
+BLOCK_SOFTIRQ: Final = 4
+IRQ_POLL_SOFTIRQ: Final = 5
+TASKLET_SOFTIRQ: Final = 6
+SCHED_SOFTIRQ: Final = 7
+HRTIMER_SOFTIRQ: Final = 8
+RCU_SOFTIRQ: Final = 9
+NR_SOFTIRQS: Final = 10
+
+SOFTIRQ_NOW_MASK: Final = 1 << HI_SOFTIRQ | 1 << TASKLET_SOFTIRQ
+"""Vectors that do not wait for a ksoftirqd that is runnable (since 4.17)."""
+
+# Indices into Kernel.softirq_events.
+_RAISE: Final = 0
+_ENTRY: Final = 1
+_EXIT: Final = 2
+
+
+# -- raising -----------------------------------------------------------------------------
+
+
+def raise_softirq_no_wake(k: Kernel, cpu: Cpu, vec: int) -> None:
+    """__raise_softirq_irqoff(): mark a vector pending; interrupts are off."""
+    trace(k, cpu, k.softirq_events[_RAISE][vec])
+    cpu.softirq_pending |= 1 << vec
+
+
+def raise_softirq(k: Kernel, cpu: Cpu, vec: int) -> Path:
+    """Mark a vector pending; outside of interrupts, wake the thread that will run it.
+
+    Source: kernel/softirq.c: raise_softirq, raise_softirq_irqoff.
+    """
+    saved = cpu.irqs_disabled
+    cpu.irqs_disabled = True
+    trace(k, cpu, k.softirq_events[_RAISE][vec])
+    cpu.softirq_pending |= 1 << vec
+    if not cpu.preempt_count & IN_INTERRUPT_MASK:
+        yield from wakeup_softirqd(k, cpu)
+    if k.cost.softirq_raise:
+        yield k.cost.softirq_raise
+    cpu.irqs_disabled = saved
+    if not saved:
+        yield 0
+
+
+def wakeup_softirqd(k: Kernel, cpu: Cpu) -> Path:
+    """Wake this CPU's ksoftirqd, if it sleeps.  Source: kernel/softirq.c: wakeup_softirqd."""
+    yield from wake_up_process(k, cpu, cpu.ksoftirqd)
+
+
+# -- running -----------------------------------------------------------------------------
+
+
+def ksoftirqd_running(k: Kernel, cpu: Cpu) -> bool:
+    """Whether softirqs are left to a ksoftirqd that is on its way.
+
+    Source: kernel/softirq.c: ksoftirqd_running.
+    """
+    if not k.release.ksoftirqd_defers or cpu.softirq_pending & SOFTIRQ_NOW_MASK:
+        return False
+    return cpu.ksoftirqd.state == TASK_RUNNING
+
+
+def handle_softirqs(k: Kernel, cpu: Cpu) -> Path:
+    """Run what is pending, pass after pass, within the limits.  Interrupts are off.
+
+    Source: kernel/softirq.c: __do_softirq; handle_softirqs since 6.10.
+    """
+    cost_ns = k.cost.softirq_entry
+    end = k.jiffies + -(-k.softirq_time_ns // k.tick_ns)
+    passes = k.softirq_restart
+    entry, exit_ = k.softirq_events[_ENTRY], k.softirq_events[_EXIT]
+    actions, counts = k.softirq_vec, cpu.kstat_softirqs
+    pending = cpu.softirq_pending
+    cpu.preempt_count += SOFTIRQ_OFFSET
+    while True:
+        cpu.softirq_pending = 0
+        cpu.irqs_disabled = False
+        while pending:
+            yield cost_ns
+            vec = (pending & -pending).bit_length() - 1
+            pending &= pending - 1
+            counts[vec] += 1
+            trace(k, cpu, entry[vec])
+            count = cpu.preempt_count
+            yield from actions[vec](k, cpu)
+            trace(k, cpu, exit_[vec])
+            if cpu.preempt_count != count:
+                _preempt_count_leak(k, cpu, vec, count)
+        cpu.irqs_disabled = True
+        pending = cpu.softirq_pending
+        if not pending:
+            break
+        passes -= 1
+        if k.jiffies < end and not cpu.tif_need_resched and passes > 0:
+            continue
+        yield from wakeup_softirqd(k, cpu)
+        break
+    cpu.preempt_count -= SOFTIRQ_OFFSET
+
+
+def do_softirq(k: Kernel, cpu: Cpu) -> Path:
+    """Run softirqs from process context, unless ksoftirqd is on its way.
+
+    Source: kernel/softirq.c: do_softirq.
+    """
+    if cpu.softirq_pending and not ksoftirqd_running(k, cpu):
+        cpu.irqs_disabled = True
+        yield from handle_softirqs(k, cpu)
+        cpu.irqs_disabled = False
+        yield 0
+
+
+def run_ksoftirqd(k: Kernel, cpu: Cpu) -> Path:
+    """The code of ksoftirqd/N: run softirqs while there are any, then sleep.
+
+    Each turn has limits of its own; waking itself at their end is no event, since it runs.
+    Source: kernel/softirq.c: run_ksoftirqd; kernel/smpboot.c: smpboot_thread_fn.
+    """
+    task = cpu.ksoftirqd
+    yield from start_task(k, task)
+    while True:
+        if not cpu.softirq_pending:
+            task.state = TASK_INTERRUPTIBLE
+            yield from schedule(k, cpu)
+            continue
+        cpu.irqs_disabled = True
+        yield from handle_softirqs(k, cpu)
+        cpu.irqs_disabled = False
+        yield 0
+        yield from cond_resched(k, cpu)
+
+
+def _preempt_count_leak(k: Kernel, cpu: Cpu, vec: int, count: int) -> None:
+    from irqsim.units import SOFTIRQ_NAMES
+
+    printk(
+        k,
+        KERN_WARNING,
+        f"huh, entered softirq {vec} {SOFTIRQ_NAMES[vec]} with preempt_count {count:08x}, "
+        f"exited with {cpu.preempt_count:08x}?",
+    )
+    cpu.preempt_count = count
+
+
+# -- bottom halves off -------------------------------------------------------------------
+
+
+def local_bh_disable(cpu: Cpu) -> None:
+    """Keep softirqs from running on this CPU.  Source: include/linux/bottom_half.h."""
+    cpu.preempt_count += SOFTIRQ_DISABLE_OFFSET
+
+
+def local_bh_enable(k: Kernel, cpu: Cpu) -> Path:
+    """Let softirqs run again; at the outermost level run what has come meanwhile.
+
+    One count of preempt_disable() is kept until they are done, on every kernel.
+    Source: kernel/softirq.c: __local_bh_enable_ip.
+    """
+    cpu.preempt_count -= SOFTIRQ_DISABLE_OFFSET - PREEMPT_OFFSET
+    if cpu.softirq_pending and not cpu.preempt_count & IN_INTERRUPT_MASK:
+        yield from do_softirq(k, cpu)
+    cpu.preempt_count -= PREEMPT_OFFSET
+    yield from preempt_check_resched(k, cpu)
+
+
+# -- tasklets ----------------------------------------------------------------------------
+
+
+class Tasklet:
+    """A tasklet_struct.  Changed by the functions below only."""
+
+    __slots__ = ("count", "entry_event", "exit_event", "function", "is_running", "name", "sched")
+
+    name: str
+    function: Callable[[Kernel, Cpu], Path]
+    entry_event: Event
+    exit_event: Event
+    sched: bool
+    """TASKLET_STATE_SCHED: queued somewhere."""
+    is_running: bool
+    """TASKLET_STATE_RUN: some CPU holds it."""
+    count: int
+    """How often it is disabled."""
+
+    def __init__(
+        self,
+        k: Kernel,
+        name: str,
+        symbol: str,
+        function: Callable[[Kernel, Cpu], Path],
+        disabled: bool,
+    ) -> None:
+        """`symbol` is the name of its function; the structure's own is made from it."""
+        self.name = name
+        self.function = function
+        self.entry_event = k.events.intern(TASKLET_ENTRY, f"{symbol}_tasklet", symbol)
+        self.exit_event = k.events.intern(TASKLET_EXIT, f"{symbol}_tasklet", symbol)
+        self.sched = False
+        self.is_running = False
+        self.count = 1 if disabled else 0
+
+
+def tasklet_schedule(k: Kernel, cpu: Cpu, tasklet: Tasklet, vec: int) -> Path:
+    """Queue a tasklet on this CPU; one that is queued already stays where it is.
+
+    `vec` is TASKLET_SOFTIRQ or HI_SOFTIRQ.  Source: kernel/softirq.c: __tasklet_schedule_common.
+    """
+    if tasklet.sched:
+        return
+    tasklet.sched = True
+    _queue_of(cpu, vec).append(tasklet)
+    yield from raise_softirq(k, cpu, vec)
+
+
+def tasklet_disable(k: Kernel, tasklet: Tasklet) -> Path:
+    """Keep a tasklet from running, and wait until it does not.
+
+    Source: include/linux/interrupt.h: tasklet_disable; kernel/softirq.c: tasklet_unlock_wait.
+    Differs: waits by looking again and again, also where 5.13 and later sleep.
+    """
+    tasklet.count += 1
+    while tasklet.is_running:
+        yield k.cost.spin
+
+
+def tasklet_enable(k: Kernel, cpu: Cpu, tasklet: Tasklet) -> None:
+    """Undo one tasklet_disable().  Source: include/linux/interrupt.h."""
+    tasklet.count -= 1
+
+
+def tasklet_kill(k: Kernel, cpu: Cpu, tasklet: Tasklet) -> Path:
+    """Wait until a tasklet is neither queued nor running, and keep it from being queued.
+
+    Source: kernel/softirq.c: tasklet_kill.
+    """
+    if cpu.preempt_count & IN_INTERRUPT_MASK:
+        printk(k, KERN_WARNING, "Attempt to kill tasklet from interrupt")
+    while tasklet.sched:
+        yield k.cost.spin
+        yield from cond_resched(k, cpu)
+    tasklet.sched = True
+    while tasklet.is_running:
+        yield k.cost.spin
+    tasklet.sched = False
+
+
+def tasklet_action(k: Kernel, cpu: Cpu) -> Path:
+    """The action of TASKLET."""
+    yield from _tasklet_action_common(k, cpu, TASKLET_SOFTIRQ)
+
+
+def tasklet_hi_action(k: Kernel, cpu: Cpu) -> Path:
+    """The action of HI."""
+    yield from _tasklet_action_common(k, cpu, HI_SOFTIRQ)
+
+
+def _tasklet_action_common(k: Kernel, cpu: Cpu, vec: int) -> Path:
+    """Run each tasklet of this CPU's list once, in the order in which they were queued.
+
+    Source: kernel/softirq.c: tasklet_action_common.
+    """
+    queue = _queue_of(cpu, vec)
+    batch = queue[:]
+    del queue[:]
+    for tasklet in batch:
+        if k.cost.tasklet_entry:
+            yield k.cost.tasklet_entry
+        if not tasklet.is_running and not tasklet.count:
+            tasklet.is_running = True
+            # Cleared before it runs, so that it can be scheduled from then on.
+            tasklet.sched = False
+            trace(k, cpu, tasklet.entry_event)
+            yield from tasklet.function(k, cpu)
+            trace(k, cpu, tasklet.exit_event)
+            tasklet.is_running = False
+            continue
+        cpu.irqs_disabled = True
+        queue.append(tasklet)
+        raise_softirq_no_wake(k, cpu, vec)
+        cpu.irqs_disabled = False
+        yield 0
+
+
+def _queue_of(cpu: Cpu, vec: int) -> list[Tasklet]:
+    return cpu.tasklet_hi_vec if vec == HI_SOFTIRQ else cpu.tasklet_vec
+
+
+# -- vectors without a list of their own -------------------------------------------------
+
+
+def run_timer_softirq(k: Kernel, cpu: Cpu) -> Path:
+    """TIMER: nothing is due.  Source: kernel/time/timer.c: run_timer_softirq."""
+    yield k.cost.timer_softirq
+
+
+def run_rebalance_domains(k: Kernel, cpu: Cpu) -> Path:
+    """SCHED: look whether CPUs are unevenly loaded, and say when to look again.
+
+    Source: kernel/sched/fair.c: run_rebalance_domains, rebalance_domains (busy_factor 16).
+    Differs: nothing is moved.
+    """
+    yield k.cost.sched_softirq
+    interval = 1
+    if cpu.current is not cpu.idle:
+        interval = max(1, 16 * len(k.cpus) * k.hz // 1000)
+    cpu.tick.next_balance = k.jiffies + interval
+
+
+def rcu_core(k: Kernel, cpu: Cpu) -> Path:
+    """RCU: report that this CPU has passed through a quiescent state.
+
+    Source: kernel/rcu/tree.c: rcu_core.
+    """
+    yield k.cost.rcu_softirq
+
+
+def no_action(k: Kernel, cpu: Cpu) -> Path:
+    """A vector that nobody opened."""
+    yield 0

@@ -1,0 +1,354 @@
+"""All mutable state of the simulated kernel.
+
+Linux's globals are fields of one `Kernel`, its per-CPU variables fields of `Cpu`.  The fields
+of each class stand in groups under a comment that says who may touch them.
+
+A `Path` is kernel code as a generator.  It yields what its next stretch costs, in ns (0: a
+point at which a pending interrupt is taken, if they are enabled), or one of the constants
+below.  Nothing is sent or thrown in; between two yields all happens at one instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Final
+
+from irqsim.events import TASK_RUNNING
+
+if TYPE_CHECKING:
+    from irqsim.clock import EventQueue
+    from irqsim.events import Context, Event, EventTable, Record
+    from irqsim.kernel.costs import CostTable
+    from irqsim.kernel.irq.chip import GicChip
+    from irqsim.kernel.irq.irqdesc import IrqDesc
+    from irqsim.kernel.irq.ipi import IpiTable
+    from irqsim.kernel.irq.irqdomain import IrqDomain
+    from irqsim.kernel.release import Release
+    from irqsim.kernel.sched import RunQueue
+    from irqsim.kernel.softirq import Tasklet
+    from irqsim.kernel.tick import TickDevice
+
+Path = Generator[int, None, None]
+"""Kernel code that takes time."""
+HandlerPath = Generator[int, None, int]
+"""A handler: takes time and returns an irqreturn_t."""
+
+IDLE: Final = -1
+"""Yielded: wait for an interrupt."""
+SWITCH: Final = -2
+"""Yielded: the CPU's `current` has changed; go on with that task's frames."""
+PANIC: Final = -3
+"""Yielded: the machine stops here."""
+
+MAX_RT_PRIO: Final = 100
+DEFAULT_PRIO: Final = 120
+
+SCHED_NORMAL: Final = 0
+SCHED_FIFO: Final = 1
+SCHED_RR: Final = 2
+SCHED_IDLE: Final = 5
+
+
+class Frame:
+    """One level of a task's stack: its own code, or an interrupt on top of it."""
+
+    __slots__ = ("is_irq", "owed", "preempt_count", "resume")
+
+    # The engine's.
+    resume: Callable[[], int]
+    owed: int
+    """What is left of an interrupted stretch, in ns."""
+    is_irq: bool
+    preempt_count: int
+    """On entry; the engine asserts that it is the same on return."""
+
+    def __init__(self, path: Path, is_irq: bool, preempt_count: int) -> None:
+        self.resume = path.__next__
+        self.owed = 0
+        self.is_irq = is_irq
+        self.preempt_count = preempt_count
+
+
+class Task:
+    """A task_struct, as far as interrupts and the scheduler need one."""
+
+    __slots__ = (
+        "allowed",
+        "comm",
+        "contexts",
+        "cpu",
+        "deadline_ns",
+        "exec_start_ns",
+        "frames",
+        "in_user",
+        "nice",
+        "on_rq",
+        "pid",
+        "policy",
+        "preempt_count",
+        "prio",
+        "slice_start_ns",
+        "state",
+        "sum_exec_ns",
+        "tgid",
+        "time_slice",
+        "vlag_ns",
+        "vruntime_ns",
+        "wake_pending",
+        "weight",
+    )
+
+    # Fixed when the task is made.
+    comm: str
+    pid: int
+    tgid: int
+    allowed: tuple[int, ...]
+    """CPUs on which it may run, ascending."""
+
+    # The scheduler's (kernel/sched.py).
+    state: int
+    on_rq: bool
+    cpu: int
+    policy: int
+    prio: int
+    """As traces print it: 0 to 99 real-time, 120 + nice otherwise."""
+    nice: int
+    weight: int
+    vruntime_ns: int
+    deadline_ns: int
+    vlag_ns: int
+    exec_start_ns: int
+    sum_exec_ns: int
+    slice_start_ns: int
+    """sum_exec_ns when it was last switched to."""
+    time_slice: int
+    """Ticks left of a SCHED_RR task's slice."""
+    wake_pending: bool
+    """Woken from afar, not yet put on its run queue."""
+
+    # The engine's, while the task does not run.
+    frames: list[Frame]
+    preempt_count: int
+
+    # Its own code's.
+    in_user: bool
+
+    # kernel/trace.py's cache.
+    contexts: dict[int, Context]
+
+    def __init__(self, comm: str, pid: int, allowed: tuple[int, ...]) -> None:
+        self.comm = comm
+        self.pid = pid
+        self.tgid = pid
+        self.allowed = allowed
+        self.state = TASK_RUNNING
+        self.on_rq = False
+        self.cpu = allowed[0]
+        self.policy = SCHED_NORMAL
+        self.prio = DEFAULT_PRIO
+        self.nice = 0
+        self.weight = 1024
+        self.vruntime_ns = 0
+        self.deadline_ns = 0
+        self.vlag_ns = 0
+        self.exec_start_ns = 0
+        self.sum_exec_ns = 0
+        self.slice_start_ns = 0
+        self.time_slice = 0
+        self.wake_pending = False
+        self.frames = []
+        self.preempt_count = 0
+        self.in_user = False
+        self.contexts = {}
+
+
+class CpuTime:
+    """Where a CPU's time went, in ns: each instant is counted exactly once."""
+
+    __slots__ = ("hardirq_ns", "idle_ns", "softirq_ns", "system_ns", "user_ns")
+
+    def __init__(self) -> None:
+        self.hardirq_ns = 0
+        self.softirq_ns = 0
+        self.system_ns = 0
+        self.user_ns = 0
+        self.idle_ns = 0
+
+
+class Cpu:
+    """One CPU: what Linux keeps per CPU, and the engine's place in its code."""
+
+    __slots__ = (
+        "call_queue",
+        "current",
+        "due_ns",
+        "frame",
+        "frames",
+        "idle",
+        "irqs_disabled",
+        "kstat_softirqs",
+        "ksoftirqd",
+        "nr_switches",
+        "number",
+        "preempt_count",
+        "preempt_need_resched",
+        "rq",
+        "since_ns",
+        "softirq_pending",
+        "tasklet_hi_vec",
+        "tasklet_vec",
+        "tick",
+        "tif_need_resched",
+        "time",
+        "wake_list",
+    )
+
+    number: int
+
+    # The engine's.
+    due_ns: int
+    """When its present stretch ends; NEVER while it waits for an interrupt."""
+    since_ns: int
+    """Up to when its time is accounted for."""
+    frame: Frame
+    """The top of `frames`."""
+    frames: list[Frame]
+
+    # The processor's state, changed by the code that runs on this CPU.
+    irqs_disabled: bool
+    preempt_count: int
+
+    # The scheduler's (kernel/sched.py); the flags may be set from other CPUs.
+    current: Task
+    idle: Task
+    rq: RunQueue
+    tif_need_resched: bool
+    preempt_need_resched: bool
+    nr_switches: int
+    wake_list: list[Task]
+    """Woken by other CPUs, to be put on the run queue here."""
+
+    # kernel/softirq.py's.
+    softirq_pending: int
+    ksoftirqd: Task
+    kstat_softirqs: list[int]
+    tasklet_vec: list[Tasklet]
+    tasklet_hi_vec: list[Tasklet]
+
+    # kernel/smp.py's.
+    call_queue: list[Callable[[Cpu], Path | None]]
+
+    # kernel/tick.py's.
+    tick: TickDevice
+
+    # The account of its time: the engine's.
+    time: CpuTime
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.due_ns = 0
+        self.since_ns = 0
+        self.frames = []
+        self.irqs_disabled = False
+        self.preempt_count = 0
+        self.tif_need_resched = False
+        self.preempt_need_resched = False
+        self.nr_switches = 0
+        self.wake_list = []
+        self.softirq_pending = 0
+        self.kstat_softirqs = [0] * 10
+        self.tasklet_vec = []
+        self.tasklet_hi_vec = []
+        self.call_queue = []
+        self.time = CpuTime()
+
+
+class Kernel:
+    """The whole of Linux: its globals."""
+
+    __slots__ = (
+        "arch",
+        "console",
+        "cost",
+        "cpus",
+        "dmesg",
+        "domain",
+        "events",
+        "folds_need_resched",
+        "gic",
+        "hz",
+        "ipi",
+        "irq_desc",
+        "jiffies",
+        "next_pid",
+        "nohz",
+        "noirqdebug",
+        "now_ns",
+        "preempt_count_built",
+        "preemption",
+        "queue",
+        "rcu",
+        "release",
+        "softirq_events",
+        "softirq_restart",
+        "softirq_time_ns",
+        "softirq_vec",
+        "tasks",
+        "tick_do_timer_cpu",
+        "tick_ns",
+        "trace_clock_ns",
+        "trace_enabled",
+        "trace_flush",
+        "trace_records",
+        "tracing_on",
+    )
+
+    # Fixed when the machine is built.
+    arch: str
+    release: Release
+    cost: CostTable
+    hz: int
+    nohz: bool
+    rcu: bool
+    preemption: bool
+    """CONFIG_PREEMPTION: the kernel may be preempted (full, rt)."""
+    preempt_count_built: bool
+    """CONFIG_PREEMPT_COUNT: preempt_disable() and spin locks count."""
+    folds_need_resched: bool
+    softirq_restart: int
+    softirq_time_ns: int
+    noirqdebug: bool
+    cpus: list[Cpu]
+    gic: GicChip
+    domain: IrqDomain
+    ipi: IpiTable
+    queue: EventQueue
+    tick_ns: int
+    """Length of a jiffy."""
+
+    # Time: now_ns is the engine's, the others kernel/tick.py's.
+    now_ns: int
+    jiffies: int
+    """Since the start of the run; what is printed adds the kernel's INITIAL_JIFFIES."""
+    tick_do_timer_cpu: int
+    """Who advances jiffies; -1 when nobody ticks."""
+
+    # Tables: kernel/irq/irqdesc.py, kernel/softirq.py, kernel/sched.py.
+    irq_desc: dict[int, IrqDesc]
+    softirq_vec: list[Callable[[Kernel, Cpu], Path]]
+    tasks: list[Task]
+    next_pid: int
+
+    # kernel/trace.py's.
+    events: EventTable
+    softirq_events: tuple[tuple[Event, ...], ...]
+    trace_enabled: list[bool]
+    """By the tracepoint's id."""
+    tracing_on: bool
+    trace_clock_ns: int
+    trace_records: list[Record]
+    trace_flush: Callable[[], None]
+
+    # kernel/printk.py's.
+    dmesg: list[tuple[int, int, str]]
+    console: Callable[[str], None]

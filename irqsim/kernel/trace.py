@@ -1,0 +1,86 @@
+"""The kernel's side of a tracepoint: who runs, in which context, and what happened.
+
+A record is (time, context, event); contexts and most events are interned, so that a line
+costs one dictionary look-up and one tuple.  No text is made here.
+
+Source: kernel/trace/trace.c: tracing_gen_ctx_irq_test().
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from irqsim.events import (
+    BH_OFF,
+    HARDIRQ,
+    IRQS_OFF,
+    NEED_RESCHED,
+    NMI,
+    PREEMPT_RESCHED,
+    SOFTIRQ,
+    UNKNOWN_TGID,
+    Context,
+    Event,
+)
+from irqsim.kernel.preempt import (
+    HARDIRQ_MASK,
+    NMI_MASK,
+    PREEMPT_MASK,
+    SOFTIRQ_MASK,
+    SOFTIRQ_OFFSET,
+)
+from irqsim.kernel.state import Cpu, Kernel
+
+BATCH: Final = 4096
+"""Records handed on at a time."""
+
+
+def trace(k: Kernel, cpu: Cpu, event: Event, depth: int = 0) -> None:
+    """Record `event` as happening now on `cpu`, if its tracepoint is enabled.
+
+    `depth` is what the locks held at this point of the real code add to the preemption depth;
+    only a kernel that counts it (CONFIG_PREEMPT_COUNT) shows it.
+    """
+    if not k.trace_enabled[event.tracepoint.id]:
+        return
+    count = cpu.preempt_count
+    if depth and k.preempt_count_built:
+        count += depth
+    key = (
+        count << 11
+        | cpu.number << 3
+        | cpu.irqs_disabled
+        | cpu.tif_need_resched << 1
+        | cpu.preempt_need_resched << 2
+    )
+    contexts = cpu.current.contexts
+    context = contexts.get(key)
+    if context is None:
+        context = contexts[key] = _context(k, cpu, count)
+    records = k.trace_records
+    records.append((k.now_ns + k.trace_clock_ns, context, event))
+    if len(records) >= BATCH:
+        k.trace_flush()
+
+
+def _context(k: Kernel, cpu: Cpu, preempt_count: int) -> Context:
+    flags = 0
+    if cpu.irqs_disabled:
+        flags |= IRQS_OFF
+    if cpu.tif_need_resched:
+        flags |= NEED_RESCHED
+    if cpu.preempt_need_resched:
+        flags |= PREEMPT_RESCHED
+    if preempt_count & NMI_MASK:
+        flags |= NMI
+    if preempt_count & HARDIRQ_MASK:
+        flags |= HARDIRQ
+    if preempt_count & SOFTIRQ_OFFSET:
+        flags |= SOFTIRQ
+    if (preempt_count & SOFTIRQ_MASK) > SOFTIRQ_OFFSET:
+        flags |= BH_OFF
+    task = cpu.current
+    comm, tgid = (task.comm, task.tgid) if task.pid else ("<idle>", UNKNOWN_TGID)
+    return k.events.context(
+        comm, task.pid, tgid, cpu.number, flags, min(preempt_count & PREEMPT_MASK, 15)
+    )
