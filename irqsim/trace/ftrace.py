@@ -18,6 +18,7 @@ from irqsim.events import UNKNOWN_TGID, Context, Record
 from irqsim.trace.layout import LAYOUTS, Layout, column_header, flag_letters, latency_column_header
 from irqsim.trace.payload import Payloads
 
+NS_PER_MS: Final = 1_000_000
 THREE_DIGITS: Final = tuple(f"{number:03d}: " for number in range(1000))
 
 _MARKS: Final = (
@@ -38,9 +39,9 @@ class TextFormat:
 
     __slots__ = (
         "_annotated",
+        "_begin_ns",
         "_heads",
         "_is_first",
-        "_ms",
         "_pending",
         "_prefix",
         "_tails",
@@ -79,9 +80,10 @@ class TextFormat:
         # By Context.index and Event.index; the last place answers for the index -1.
         self._heads: list[str | None] = [None]
         self._tails: list[str | None] = [None]
-        self._ms = -1
+        # The millisecond that is printed as self._prefix, with the rounding: it begins half
+        # a microsecond early.
+        self._begin_ns = -NS_PER_MS
         self._prefix = ""
-        """" sssss.mmm" of self._ms."""
         self._pending: Record | None = None
         """With latency: the record that waits for the time of the next."""
         self._annotated: dict[int, bool] = {}
@@ -134,16 +136,16 @@ class TextFormat:
         return line
 
     def _default_lines(self, records: Sequence[Record]) -> str:
-        heads, tails = self._heads, self._tails
-        last_ms, prefix = self._ms, self._prefix
-        three_digits = THREE_DIGITS
+        heads, tails, three_digits = self._heads, self._tails, THREE_DIGITS
+        begin_ns, prefix = self._begin_ns, self._prefix
+        end_ns = begin_ns + NS_PER_MS
         parts: list[str] = []
         append = parts.append
         for time_ns, context, event in records:
-            time_us = (time_ns + 500) // 1000
-            ms = time_us // 1000
-            if ms != last_ms:
-                last_ms = ms
+            if not begin_ns <= time_ns < end_ns:
+                ms = (time_ns + 500) // NS_PER_MS
+                begin_ns = ms * NS_PER_MS - 500
+                end_ns = begin_ns + NS_PER_MS
                 prefix = f" {ms // 1000:5d}.{ms % 1000:03d}"
             try:
                 head = heads[context.index]
@@ -157,8 +159,8 @@ class TextFormat:
                 head = _keep(heads, context.index, self._head(context))
             if tail is None:
                 tail = _keep(tails, event.index, f"{self.payloads.text(event)}\n")
-            append(f"{head}{prefix}{three_digits[time_us - ms * 1000]}{tail}")
-        self._ms, self._prefix = last_ms, prefix
+            append(f"{head}{prefix}{three_digits[(time_ns - begin_ns) // 1000]}{tail}")
+        self._begin_ns, self._prefix = begin_ns, prefix
         return "".join(parts)
 
     def _head(self, context: Context) -> str:

@@ -32,7 +32,8 @@ from irqsim.events import (
 )
 from irqsim.units import SOFTIRQ_NAMES
 
-Render = Callable[[Value, Value], str]
+Render = Callable[[Value], str]
+RenderWith = Callable[[Value, Value], str]
 """(value, value of the other field that the kind looks at) -> text."""
 
 Parse = Callable[[str, Value, Value], Value]
@@ -45,12 +46,12 @@ class Kind:
 
     pattern: str
     """What the text looks like: a regular expression without groups."""
-    render: Render
+    render: Render | None
+    """None: ``str()`` of the value is its text."""
     parse: Parse
-    is_plain: bool = False
-    """``str()`` of the value is its text."""
     other: str = ""
-    """The field whose value helps."""
+    """The field whose value helps, and then `render_with` is used."""
+    render_with: RenderWith | None = None
 
 
 STATE_LETTERS: Final = "SDTtXZPI"
@@ -141,26 +142,23 @@ def _integer(text: str, _known: Value, _other: Value) -> Value:
 
 
 def _padded(spec: str) -> Kind:
-    def render(value: Value, _other: Value) -> str:
+    def render(value: Value) -> str:
         return f"{_number(value):{spec}}"
 
     return Kind(r" *-?[0-9]+", render, _integer)
-
-
-def _render_plain(value: Value, _other: Value) -> str:
-    return str(value)
 
 
 def _parse_text(text: str, _known: Value, _other: Value) -> Value:
     return text
 
 
-def _render_u32(value: Value, _other: Value) -> str:
+def _render_u32(value: Value) -> str:
     return str(_number(value) % _U32)
 
 
-def _render_u64(value: Value, _other: Value) -> str:
-    return str(_number(value) % _U64)
+def _render_u64(value: Value) -> str:
+    number = _number(value)
+    return str(number if number >= 0 else number + _U64)
 
 
 def _parse_s64(text: str, _known: Value, _other: Value) -> Value:
@@ -168,7 +166,7 @@ def _parse_s64(text: str, _known: Value, _other: Value) -> Value:
     return value if value <= _S64_MAX else value - _U64
 
 
-def _render_pointer(value: Value, _other: Value) -> str:
+def _render_pointer(value: Value) -> str:
     return f"{value:016x}" if isinstance(value, int) else str(value)
 
 
@@ -176,7 +174,7 @@ def _parse_pointer(text: str, _known: Value, _other: Value) -> Value:
     return int(text, 16) if _HEX64.fullmatch(text) else text
 
 
-def _render_symbol(value: Value, _other: Value) -> str:
+def _render_symbol(value: Value) -> str:
     return f"{value:#x}" if isinstance(value, int) else str(value)
 
 
@@ -184,7 +182,7 @@ def _parse_symbol(text: str, _known: Value, _other: Value) -> Value:
     return int(text, 16) if _ADDRESS.fullmatch(text) else text
 
 
-def _render_mask(value: Value, _other: Value) -> str:
+def _render_mask(value: Value) -> str:
     if isinstance(value, str):
         return value
     cpus = _number(value)
@@ -199,7 +197,7 @@ def _named(names: dict[int, str]) -> Kind:
     """__print_symbolic(): a number with a name, in hex if it has none."""
     numbers = {name: number for number, name in names.items()}
 
-    def render(value: Value, _other: Value) -> str:
+    def render(value: Value) -> str:
         number = _number(value)
         return names.get(number, f"{number:#x}")
 
@@ -209,7 +207,7 @@ def _named(names: dict[int, str]) -> Kind:
     return Kind("[A-Z0-9_a-z]+", render, parse)
 
 
-def _render_handled(value: Value, _other: Value) -> str:
+def _render_handled(value: Value) -> str:
     return "handled" if value else "unhandled"
 
 
@@ -217,10 +215,16 @@ def _parse_handled(text: str, _known: Value, _other: Value) -> Value:
     return 1 if text == "handled" else 0
 
 
-def _render_state(value: Value, _other: Value) -> str:
-    state = _number(value)
+def _state_text(state: int) -> str:
     letters = [letter for bit, letter in enumerate(STATE_LETTERS) if state >> bit & 1]
     return ("|".join(letters) or "R") + ("+" if state & TASK_PREEMPTED else "")
+
+
+_STATES: Final = tuple(_state_text(state) for state in range(2 * TASK_PREEMPTED))
+
+
+def _render_state(value: Value) -> str:
+    return _STATES[_number(value) & 2 * TASK_PREEMPTED - 1]
 
 
 def _parse_state(text: str, _known: Value, _other: Value) -> Value:
@@ -232,11 +236,17 @@ def _parse_state(text: str, _known: Value, _other: Value) -> Value:
     return state
 
 
-def _render_hrtimer_mode(value: Value, _other: Value) -> str:
-    mode = _number(value)
+def _hrtimer_mode_text(mode: int) -> str:
     words = ["REL" if mode & HRTIMER_MODE_REL else "ABS"]
     words += [name for bit, name in _HRTIMER_BITS if mode & bit]
     return "|".join(words)
+
+
+_HRTIMER_MODES: Final = tuple(_hrtimer_mode_text(mode) for mode in range(16))
+
+
+def _render_hrtimer_mode(value: Value) -> str:
+    return _HRTIMER_MODES[_number(value) & 15]
 
 
 def _parse_hrtimer_mode(text: str, _known: Value, _other: Value) -> Value:
@@ -253,11 +263,11 @@ def _parse_timeout(text: str, _known: Value, expires: Value) -> Value:
     return _number(expires) - int(text)
 
 
-def _render_timer_cpu(flags: Value, _other: Value) -> str:
+def _render_timer_cpu(flags: Value) -> str:
     return str(_number(flags) & TIMER_CPU_MASK)
 
 
-def _render_timer_idx(flags: Value, _other: Value) -> str:
+def _render_timer_idx(flags: Value) -> str:
     return str(_number(flags) >> TIMER_ARRAY_SHIFT)
 
 
@@ -265,7 +275,7 @@ def _parse_timer_idx(text: str, known: Value, _other: Value) -> Value:
     return _number(known) | int(text) << TIMER_ARRAY_SHIFT
 
 
-def _render_timer_flags(flags: Value, _other: Value) -> str:
+def _render_timer_flags(flags: Value) -> str:
     bits = _number(flags)
     return "|".join(letter for bit, letter in _TIMER_BITS if bits & bit)
 
@@ -274,7 +284,7 @@ def _parse_timer_flags(text: str, known: Value, _other: Value) -> Value:
     return _number(known) | sum(bit for bit, letter in _TIMER_BITS if letter in text)
 
 
-def _render_stack(value: Value, _other: Value) -> str:
+def _render_stack(value: Value) -> str:
     return "".join(f"\n => {symbol}" for symbol in str(value).split("\n")) if value else ""
 
 
@@ -286,14 +296,14 @@ _SYMBOL: Final = Kind(r"[^ ]+(?: \[[^\]]+\])?", _render_symbol, _parse_symbol)
 
 KINDS: Final[dict[str, Kind]] = {
     # integers
-    "d": Kind("-?[0-9]+", _render_plain, _integer, is_plain=True),
+    "d": Kind("-?[0-9]+", None, _integer),
     "u": Kind("[0-9]+", _render_u32, _integer),
     "llu": Kind("[0-9]+", _render_u64, _parse_s64),
     "03d": _padded("03d"),
     "04u": _padded("04d"),
     "3d": _padded("3d"),
     # text
-    "s": Kind(".*", _render_plain, _parse_text, is_plain=True),
+    "s": Kind(".*", None, _parse_text),
     # pointers and symbols: %p, %ps, %pS
     "p": Kind("[0-9a-f]{8,16}|\\([_a-z]+\\)", _render_pointer, _parse_pointer),
     "sym": _SYMBOL,
@@ -307,7 +317,7 @@ KINDS: Final[dict[str, Kind]] = {
     "clockid": _named(CLOCKS),
     "tick_dep": _named(TICK_DEPENDENCIES),
     # timer_start
-    "timeout": Kind("-?[0-9]+", _render_timeout, _parse_timeout, other="expires"),
+    "timeout": Kind("-?[0-9]+", None, _parse_timeout, "expires", _render_timeout),
     "timer_cpu": Kind("[0-9]+", _render_timer_cpu, _integer),
     "timer_idx": Kind("[0-9]+", _render_timer_idx, _parse_timer_idx),
     "timer_flags": Kind("[MDPI|]*", _render_timer_flags, _parse_timer_flags),

@@ -26,7 +26,7 @@ from irqsim.events import (
     Value,
     release_number,
 )
-from irqsim.trace.kinds import KINDS, Kind, default_kind
+from irqsim.trace.kinds import KINDS, Kind, Render, RenderWith, default_kind
 
 MARKER: Final = "tracing_mark_write"
 """The symbol by which a line of trace_marker is known."""
@@ -37,13 +37,15 @@ _PLACE: Final = re.compile(r"\{(\w+)(?::(\w+))?\}")
 class CompiledFormat:
     """One print format of one tracepoint."""
 
-    __slots__ = ("_pieces", "_regex", "_template", "nr_fields", "template")
+    __slots__ = ("_pieces", "_regex", "_renders", "_renders_with", "_template", "nr_fields")
 
     def __init__(self, tracepoint: Tracepoint, template: str) -> None:
-        self.template = template
         self.nr_fields = len(tracepoint.fields)
         self._pieces: list[tuple[int, int, Kind]] = []
         """Position of the value, position of the other value (or -1), kind."""
+        self._renders: list[tuple[int, Render | None]] = []
+        self._renders_with: list[tuple[int, int, int, RenderWith]] = []
+        """For each piece that looks at two values: its position, and theirs."""
         pattern: list[str] = []
         literals: list[str] = []
         end = 0
@@ -52,6 +54,9 @@ class CompiledFormat:
             index = tracepoint.index_of[place[1]]
             kind = KINDS[place[2] or default_kind(tracepoint.fields[index])]
             other = tracepoint.index_of[kind.other] if kind.other else -1
+            if kind.render_with is not None:
+                self._renders_with.append((len(self._pieces), index, other, kind.render_with))
+            self._renders.append((index, kind.render))
             self._pieces.append((index, other, kind))
             literals.append(literal.replace("%", "%%"))
             pattern += [re.escape(literal), "(", kind.pattern, ")"]
@@ -66,11 +71,11 @@ class CompiledFormat:
 
     def render(self, values: tuple[Value, ...]) -> str:
         texts = [
-            values[index]
-            if kind.is_plain
-            else kind.render(values[index], values[other] if other >= 0 else None)
-            for index, other, kind in self._pieces
+            values[index] if render is None else render(values[index])
+            for index, render in self._renders
         ]
+        for position, index, other, render_with in self._renders_with:
+            texts[position] = render_with(values[index], values[other])
         return self._template % tuple(texts)
 
     def parse(self, text: str) -> tuple[Value, ...] | None:
@@ -139,7 +144,7 @@ class Payloads:
 
 def _format_for(event: Event, formats: list[CompiledFormat]) -> CompiledFormat:
     """The release's format, or another if the record lacks a value that it shows."""
-    if len(formats) > 1:
+    if None in event.values:
         for each in formats:
             if each.can_render(event.values):
                 return each
