@@ -12,9 +12,27 @@ from irqsim.scenario.kinds import Integer, Kind, RandomDuration, Schema, Time
 from irqsim.scenario.names import hint, one_of, shown
 from irqsim.scenario.place import Place, key_of
 from irqsim.scenario.spec import Arrivals, Bursts, Listed, Periodic, Poisson
-from irqsim.units import format_ns, parse_time
+from irqsim.units import Duration, parse_time
 
 COUNT_MAX: Final = 10**15
+
+
+@frozen
+class Jitter:
+    """How late an arrival may be; a fixed time is the latest, and all up to it are as likely."""
+
+    def read(self, value: object, place: Place) -> Duration:
+        duration = RandomDuration().read(value, place)
+        if duration.kind == "fixed" and duration.a > 0:
+            return Duration("uniform", 0, duration.a)
+        return duration
+
+    def schema(self) -> Schema:
+        return RandomDuration().schema()
+
+    def show(self, value: Duration) -> object:
+        return RandomDuration().show(value)
+
 
 _COUNT: Final = Integer(0, COUNT_MAX, "a count")
 # The keys of the tables; which of them a form has, its class says.
@@ -26,7 +44,7 @@ _KEYS: Final[dict[str, Kind]] = {
     "start": Time(),
     "until": Time(),
     "count": _COUNT,
-    "jitter": RandomDuration(),
+    "jitter": Jitter(),
 }
 _FORMS: Final = {"poisson": Poisson, "burst": Bursts, "every": Periodic}
 """By the key that tells them apart, in the order in which they are tried."""
@@ -93,13 +111,6 @@ def _from_table(form: type, table: dict[str, Any], place: Place) -> Arrivals | N
     if not is_whole:
         return None
     arrivals: Arrivals = form(**values)
-    if isinstance(arrivals, Bursts):
-        length = (arrivals.burst - 1) * arrivals.gap
-        if length > arrivals.every:
-            place.fault(
-                f"a burst of {arrivals.burst} takes {format_ns(length)}, longer than "
-                f"'every' ({format_ns(arrivals.every)})"
-            )
     return arrivals
 
 
