@@ -163,7 +163,7 @@ class Choice:
     choices: tuple[str, ...]
 
     def read(self, value: object, place: Place) -> str:
-        text = _text(value, place)
+        text = text_of(value, place)
         if text is None:
             raise ValueError(f"expected {one_of(self.choices)}, got {shown(value)}")
         if text not in self.choices:
@@ -182,7 +182,7 @@ class Text:
     """Words, in one line."""
 
     def read(self, value: object, place: Place) -> str:
-        text = _text(value, place)
+        text = text_of(value, place)
         if text is None:
             raise ValueError(f"expected text, got {shown(value)}")
         if _UNPRINTABLE.search(text):
@@ -224,7 +224,7 @@ class Reference:
     table: str
 
     def read(self, value: object, place: Place) -> str:
-        text = _text(value, place)
+        text = text_of(value, place)
         if text is None:
             raise ValueError(f"expected the name of a {self.table}, got {shown(value)}")
         return check_reference(self.table, text, place.reading.scope.names[self.table])
@@ -258,7 +258,7 @@ class CpuSet:
     """CPUs of the machine: a list of numbers, or a kernel cpulist."""
 
     def read(self, value: object, place: Place) -> tuple[int, ...]:
-        text = _text(value, place)
+        text = text_of(value, place)
         if text is not None:
             cpus = parse_cpulist(text)
         elif isinstance(value, list) and all(type(cpu) is int for cpu in value):
@@ -378,7 +378,7 @@ class Steps:
         raise AssertionError("no key has steps as its default")
 
 
-def _text(value: object, place: Place) -> str | None:
+def text_of(value: object, place: Place) -> str | None:
     """A string; for an override also a bare word that TOML takes for something else."""
     if isinstance(value, str):
         return value

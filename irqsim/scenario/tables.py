@@ -6,7 +6,6 @@ whether it is required, its class in ``spec.py`` says.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from attrs import frozen
@@ -97,7 +96,7 @@ class Table:
     name: str
     form: Literal["one", "many", "map"]
     attribute: str
-    spec: Callable[..., Any]
+    spec: type[Any]
     what: str
     keys: tuple[Key, ...]
 

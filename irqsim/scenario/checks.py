@@ -1,0 +1,208 @@
+"""What no single key can know: the checks across keys and tables.
+
+Each rule looks at a scenario whose keys have all been read; a table with a fault of its own
+is not there, and a rule whose tables are not whole does not run, so that no fault is the
+mere consequence of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from attrs import frozen
+
+from irqsim.scenario.place import Place
+from irqsim.scenario.requests import check_requests, line_of, line_text
+from irqsim.scenario.spec import Body, DeviceSpec, Listed, ScenarioSpec, TaskSpec
+from irqsim.scenario.steps import steps_of
+
+CPUS_MAX_OF_IRQCHIP: Final = {"gic-v2": 8, "bcm2836": 4}
+CPUS_MAX_OF_ARCH: Final = {"arm": 32}
+"""NR_CPUS is at most 32 on 32-bit ARM.  Source: arch/arm/Kconfig."""
+LINE_KEYS: Final = ("spi", "ppi", "lpi", "gpio", "bank")
+ENDS_A_LOOP: Final = ("schedule", "wait_event")
+DISARMS: Final = ("del_timer", "hrtimer_cancel")
+
+
+@frozen
+class Draft:
+    """A scenario that has been read but not checked, and where its parts stand.
+
+    ``places`` has the places of the members of each list of tables, by the list's name, and of
+    each other table that is there; ``broken`` the names of tables with faults of their own.
+    """
+
+    spec: ScenarioSpec
+    root: Place
+    places: Mapping[str, Sequence[Place]]
+    broken: frozenset[str]
+
+    def members(self, table: str, specs: Sequence[Any]) -> Iterator[tuple[Any, Place]]:
+        """The members of a list of tables, each with its place."""
+        return zip(specs, self.places.get(table, ()), strict=True)
+
+    def devices(self) -> Iterator[tuple[DeviceSpec, Place]]:
+        """The devices, each with its place."""
+        return self.members("device", self.spec.devices)
+
+
+def check(draft: Draft) -> None:
+    """Run all rules; what they find is noted at its place."""
+    for rule, tables in RULES:
+        if draft.broken.isdisjoint(tables):
+            rule(draft)
+
+
+def _check_cpus(draft: Draft) -> None:
+    machine = draft.spec.machine
+    for key, limits in (("irqchip", CPUS_MAX_OF_IRQCHIP), ("arch", CPUS_MAX_OF_ARCH)):
+        name = getattr(machine, key)
+        limit = limits.get(name, machine.cpus)
+        if machine.cpus > limit:
+            draft.root.at("machine").at("cpus").fault(
+                f"expected at most {limit} CPUs with {name}, got {machine.cpus}"
+            )
+
+
+def _check_pseudo_nmi(draft: Draft) -> None:
+    machine = draft.spec.machine
+    if not draft.spec.kernel.pseudo_nmi:
+        for device, place in draft.devices():
+            if device.nmi:
+                place.at("nmi").fault("request_nmi() returns -EINVAL without kernel.pseudo_nmi")
+    elif (machine.arch, machine.irqchip) != ("arm64", "gic-v3"):
+        draft.root.at("kernel").at("pseudo_nmi").fault(
+            f"needs arm64 with gic-v3, this machine is {machine.arch} with {machine.irqchip}"
+        )
+
+
+def _check_lines(draft: Draft) -> None:
+    """Each device has one line, of a kind that the controller has."""
+    irqchip = draft.spec.machine.irqchip
+    for device, place in draft.devices():
+        keys = [key for key in LINE_KEYS if getattr(device, key) is not None]
+        if len(keys) > 1:
+            place.at(keys[1]).fault(f"the line is given twice, by {keys[0]!r} too")
+        elif not keys and device.poll is None:
+            place.fault(f"missing key: one of {', '.join(LINE_KEYS)}, or poll")
+        elif keys:
+            _check_line(device, keys[0], irqchip, draft, place.at(keys[0]))
+    for gpio, place in draft.members("gpio", draft.spec.gpios):
+        if irqchip == "bcm2836":
+            place.at("spi").fault(f"{irqchip} has no SPIs")
+        for other, _ in draft.members("gpio", draft.spec.gpios):
+            if other is gpio:
+                break
+            if other.spi == gpio.spi:
+                place.at("spi").fault(f"SPI {gpio.spi} is taken by the controller {other.name!r}")
+                break
+
+
+def _check_line(device: DeviceSpec, key: str, irqchip: str, draft: Draft, place: Place) -> None:
+    has_bank = irqchip == "bcm2836"
+    if (key in ("spi", "ppi", "lpi") and has_bank) or (key == "bank" and not has_bank):
+        other = "use 'bank'" if has_bank else "'bank' is a line of bcm2836"
+        place.fault(f"{irqchip} has no such line; {other}")
+    elif key == "lpi" and irqchip != "gic-v3":
+        place.fault(f"{irqchip} has no LPIs; they need gic-v3")
+    elif key == "lpi" and device.trigger != "edge":
+        place.fault("an LPI is always an edge; set trigger to 'edge', or leave it out")
+    elif device.gpio is not None:
+        name, line = device.gpio
+        for gpio in draft.spec.gpios:
+            if gpio.name == name and not 0 <= line < gpio.lines:
+                place.fault(f"expected a line of {name!r} (0 to {gpio.lines - 1}), got {line}")
+
+
+def _check_irqs(draft: Draft) -> None:
+    """A number belongs to one line, and a line has one number."""
+    line_with: dict[int, object] = {}
+    irq_of: dict[object, int] = {}
+    for device, place in draft.devices():
+        line = line_of(device)
+        if device.irq is None or line is None:
+            continue
+        if irq_of.setdefault(line, device.irq) != device.irq:
+            place.at("irq").fault(f"{line_text(device)} has the number {irq_of[line]} already")
+        elif line_with.setdefault(device.irq, line) != line:
+            place.at("irq").fault(f"the number {device.irq} is taken by another line")
+
+
+def _check_napis(draft: Draft) -> None:
+    name_with: dict[str, str] = {}
+    for napi, place in draft.members("napi", draft.spec.napis):
+        first = name_with.setdefault(napi.device, napi.name)
+        if first != napi.name:
+            place.at("device").fault(f"the packets of {napi.device!r} go to napi {first!r}")
+
+
+def _check_tasks(draft: Draft) -> None:
+    name_with: dict[int, str] = {}
+    for task, place in draft.members("task", draft.spec.tasks):
+        assert isinstance(task, TaskSpec)
+        if task.cpu is not None and task.affinity is not None:
+            place.at("cpu").fault("'cpu' and 'affinity' say the same; give one of them")
+        if task.mode == "kernel" and any(step.verb == "syscall" for step in steps_of(task.run)):
+            place.at("run").fault("'syscall' is for tasks of mode 'user'; use 'run'")
+        if task.pid is not None:
+            first = name_with.setdefault(task.pid, task.name)
+            if first != task.name:
+                place.at("pid").fault(f"the pid {task.pid} is taken by {first!r}")
+
+
+def _check_end(draft: Draft) -> None:
+    """Without a duration, everything that happens again and again must end by itself."""
+    spec = draft.spec
+    steps = [step for body in _bodies(spec) for step in steps_of(body)]
+    if spec.run.duration is not None or any(step.verb == "panic" for step in steps):
+        return
+    disarmed = [step.args[0] for step in steps if step.verb in DISARMS]
+    for device, place in draft.devices():
+        arrivals = device.arrivals
+        if arrivals is None or isinstance(arrivals, Listed):
+            continue
+        if arrivals.until is None and arrivals.count is None:
+            place.at("arrivals").fault(_never_stops("arrivals without 'until' or 'count'"))
+    for table, timers in (("timer", spec.timers), ("hrtimer", spec.hrtimers)):
+        for timer, place in draft.members(table, timers):
+            if timer.period is not None and timer.name not in disarmed:
+                place.at("period").fault(_never_stops("a period that no step ends"))
+    for task, place in draft.members("task", spec.tasks):
+        if task.loop and not any(step.verb in ENDS_A_LOOP for step in steps_of(task.run)):
+            place.at("loop").fault(_never_stops("a loop that never waits"))
+    if not spec.kernel.nohz:
+        draft.root.at("kernel").at("nohz").fault(_never_stops("a tick on idle CPUs"))
+
+
+def _never_stops(why: str) -> str:
+    return f"the run would never stop: {why}, and no run.duration"
+
+
+def _bodies(spec: ScenarioSpec) -> Iterator[Body]:
+    for device in spec.devices:
+        yield device.handler or ()
+        yield device.thread or ()
+    yield from (softirq.run for softirq in spec.softirqs)
+    yield from (tasklet.run for tasklet in spec.tasklets)
+    yield from (work.run for work in spec.works)
+    yield from (timer.run for timer in spec.timers)
+    yield from (hrtimer.run for hrtimer in spec.hrtimers)
+    yield from (task.run for task in spec.tasks)
+
+
+def _check_request(draft: Draft) -> None:
+    check_requests(draft.spec, list(draft.devices()))
+
+
+# Each rule, and the tables that must be whole for it.
+RULES: Final[tuple[tuple[Callable[[Draft], None], tuple[str, ...]], ...]] = (
+    (_check_cpus, ("machine",)),
+    (_check_pseudo_nmi, ("machine", "kernel")),
+    (_check_lines, ("machine",)),
+    (_check_irqs, ()),
+    (_check_request, ("machine", "kernel")),
+    (_check_napis, ()),
+    (_check_tasks, ()),
+    (_check_end, ("run", "kernel")),
+)
