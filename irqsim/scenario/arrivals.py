@@ -64,6 +64,9 @@ class ArrivalsKind:
         for key, form in _FORMS.items():
             if key in value:
                 return _from_table(form, value, place)
+        for key in value:
+            if key not in _KEYS:
+                place.at(key).fault(f"unknown key{hint(key, (*_KEYS, 'file'))}")
         raise ValueError(f"expected {one_of((*_FORMS, 'file'))} in the table, got none")
 
     def schema(self) -> Schema:

@@ -26,7 +26,7 @@ def nearest(name: str, choices: Iterable[str]) -> str | None:
 
 def hint(name: str, choices: Iterable[str]) -> str:
     """The end of a message about a name: the one that was meant, or all if they are few."""
-    candidates = list(choices)
+    candidates = list(dict.fromkeys(choices))
     meant = nearest(name, candidates)
     if meant is not None:
         return f"; did you mean {meant!r}?"

@@ -17,7 +17,7 @@ from typing import Any, Final
 from irqsim.errors import Fault
 from irqsim.scenario.locate import Path
 from irqsim.scenario.names import hint, shown
-from irqsim.scenario.place import OVERRIDE, Reading, key_of
+from irqsim.scenario.place import OVERRIDE, Override, Reading, key_of
 from irqsim.scenario.tables import TABLES
 
 # One part of a key, and what may stand between it and the next.
@@ -32,14 +32,14 @@ _MANY: Final = tuple(table.name for table in TABLES if table.form == "many")
 def apply_overrides(document: dict[str, Any], overrides: Sequence[str], reading: Reading) -> None:
     """Set each override in the document; faults are noted in the reading."""
     for override in overrides:
+        typed = override.partition("=")[0].strip()
         try:
             key, raw = _split(override)
-            value = _value(raw)
-            path = _set(document, key, value)
+            for path in _set(document, key, _value(raw)):
+                reading.overridden[path] = Override(typed, raw)
         except ValueError as error:
-            reading.faults.append(Fault(OVERRIDE, None, _key_text(override), str(error)))
-            continue
-        reading.overridden[path] = raw
+            key_text = typed if len(typed) <= 60 else f"{typed[:57]}..."
+            reading.faults.append(Fault(OVERRIDE, None, key_text, str(error)))
 
 
 def parse_float(text: str) -> Decimal:
@@ -84,10 +84,14 @@ def _value(raw: str) -> object:
     return table["value"] if len(table) == 1 else raw
 
 
-def _set(document: dict[str, Any], key: list[str | int], value: object) -> Path:
-    """Put the value where the key leads; the path there, in indices instead of names."""
+def _set(document: dict[str, Any], key: list[str | int], value: object) -> list[Path]:
+    """Put the value where the key leads; the path there, in indices instead of names.
+
+    If there was no table on the way, the path of the one that was made comes first.
+    """
     holder: Any = document
     path: Path = ()
+    paths: list[Path] = []
     parts = list(key)
     while parts:
         if isinstance(holder, list):
@@ -99,11 +103,12 @@ def _set(document: dict[str, Any], key: list[str | int], value: object) -> Path:
         path = (*path, step)
         if not parts:
             holder[step] = value
-            return path
+            return [*paths, path]
         if isinstance(step, str) and step not in holder:
             if path == (step,) and step in _MANY:
                 raise ValueError(f"the scenario has no [[{step}]]")
             holder[step] = {}
+            paths = paths or [path]
         holder = holder[step]
     raise AssertionError("a key has at least one part")
 
@@ -124,9 +129,3 @@ def _index(members: list[Any], parts: list[str | int], path: Path) -> int:
     known = [name for name in names if isinstance(name, str)]
     end = hint(parts[0], known) if known else "; its members have no names, use [0], [1] …"
     raise ValueError(f"unknown {key_of(path)} {shown(parts[0])}{end}")
-
-
-def _key_text(override: str) -> str:
-    """The key of an override that cannot be applied, as it was typed."""
-    text = override.partition("=")[0].strip()
-    return text if len(text) <= 60 else f"{text[:57]}..."

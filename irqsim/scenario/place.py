@@ -19,6 +19,14 @@ OVERRIDE: Final = "--set"
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
+@frozen
+class Override:
+    """The key of an override as it was typed, and the text of its value."""
+
+    key: str
+    raw: str
+
+
 class Reading:
     """One reading of one scenario: where everything stands, and what is wrong so far."""
 
@@ -28,8 +36,8 @@ class Reading:
     file: str
     base_dir: PurePath
     lines: dict[Path, int]
-    overridden: dict[Path, str]
-    """The paths that overrides have set, with the text of each value."""
+    overridden: dict[Path, Override]
+    """The paths that overrides have set, and tables that they have made on the way."""
 
     # Found out before the tables are read, for they depend on it.
     scope: Scope
@@ -49,23 +57,22 @@ class Reading:
 
     def fault(self, path: Path, message: str) -> None:
         """Note that something is wrong at ``path``."""
-        file, line = self.where(path)
-        self.faults.append(Fault(file, line, key_of(path), message))
+        file, line, key = self._where(path)
+        self.faults.append(Fault(file, line, key, message))
 
-    def where(self, path: Path) -> tuple[str, int | None]:
-        """File and line of a path; of what is not there, those of what should hold it."""
+    def _where(self, path: Path) -> tuple[str, int | None, str]:
+        """File, line and key of a path; of what is not there, the place of what should hold it."""
         for size in range(len(path), 0, -1):
             part = path[:size]
             if part in self.overridden:
-                return OVERRIDE, None
+                return OVERRIDE, None, key_of(path[size:], self.overridden[part].key)
             if part in self.lines:
-                return self.file, self.lines[part]
-        return self.file, None
+                return self.file, self.lines[part], key_of(path)
+        return self.file, None, key_of(path)
 
     def line_of(self, path: Path) -> int | None:
         """The line of a path in the file; None for what an override has set."""
-        file, line = self.where(path)
-        return line if file == self.file else None
+        return self._where(path)[1]
 
 
 @frozen
@@ -91,16 +98,16 @@ class Place:
     @property
     def override(self) -> str | None:
         """The text of the value, if an override has set it."""
-        return self.reading.overridden.get(self.path)
+        override = self.reading.overridden.get(self.path)
+        return override.raw if override is not None else None
 
     def reports(self) -> Callable[[Path, str], None]:
         """A way to note faults by their path below this place."""
         return lambda path, message: self.reading.fault((*self.path, *path), message)
 
 
-def key_of(path: Path) -> str:
-    """A path as messages and ``--set`` spell it: ``device[2].handler[1]``."""
-    text = ""
+def key_of(path: Path, text: str = "") -> str:
+    """A path as messages and ``--set`` spell it, ``device[2].handler[1]``, below ``text``."""
     for part in path:
         if isinstance(part, int):
             text += f"[{part}]"

@@ -92,4 +92,4 @@ def _irq_text(device: DeviceSpec, devices: Sequence[tuple[DeviceSpec, Place]]) -
     for other, _ in devices:
         if other.irq is not None and line_of(other) == line:
             return str(other.irq)
-    return f"({line_text(device)})"
+    return f"<{line_text(device)}>"

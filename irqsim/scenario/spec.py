@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from irqsim.units import Duration
 
@@ -356,3 +356,12 @@ class ScenarioSpec:
     ats: tuple[AtSpec, ...] = ()
     trace: TraceSpec = TraceSpec()
     file: str = field(default="", eq=False)
+
+    def with_run(self, *, seed: int | None = None, duration: int | None = None) -> ScenarioSpec:
+        """The same scenario with another seed, or another duration in ns."""
+        run = evolve(
+            self.run,
+            seed=self.run.seed if seed is None else seed,
+            duration=self.run.duration if duration is None else duration,
+        )
+        return evolve(self, run=run)
