@@ -23,7 +23,7 @@ from irqsim.hw.timer import ArchTimer
 from irqsim.kernel import softirq
 from irqsim.kernel.costs import CostTable
 from irqsim.kernel.entry import interrupt
-from irqsim.kernel.fair import weight_of
+from irqsim.kernel.fair import initial_lag, weight_of
 from irqsim.kernel.idle import cpu_idle, do_exit
 from irqsim.kernel.irq import manage
 from irqsim.kernel.irq.chip import GicChip
@@ -232,6 +232,7 @@ class Machine:
             k, f"ksoftirqd/{number}", softirq.run_ksoftirqd(k, cpu), (number,), pid
         )
         cpu.ksoftirqd.state = TASK_INTERRUPTIBLE
+        cpu.ksoftirqd.vlag_ns = initial_lag(k)
 
     def _build_lines(self) -> None:
         k = self.kernel
@@ -328,7 +329,8 @@ class Machine:
     def _setup(self, driver: Driver) -> Refusal | None:
         action = driver.new_action(self.kernel)
         is_level = driver.spec.trigger == "level"
-        refusal = manage.setup_irq(self.kernel, driver.desc, action, is_level)
+        has_handler = driver.spec.handler is not None or driver.spec.thread is None
+        refusal = manage.setup_irq(self.kernel, driver.desc, action, is_level, has_handler)
         if refusal is None:
             driver.action = action
         return refusal

@@ -2,11 +2,12 @@
 
 Up to 6.5 CFS: the task with the least virtual runtime runs, one that slept is put a little
 ahead of the others and preempts at its wake-up if it is far enough ahead.  From 6.6 on EEVDF:
-a task keeps the CPU until its slice is used up, whatever wakes.
+of the tasks that have not had more than their share the one with the earliest deadline runs,
+and it keeps the CPU until its slice is used up, whatever wakes.
 
 Source: kernel/sched/fair.c of 6.1: place_entity, wakeup_preempt_entity, check_preempt_tick;
-of 6.12: update_deadline, pick_eevdf (RUN_TO_PARITY).
-Differs: no groups, no buddies, no lag kept over a sleep.
+of 6.12: place_entity, update_entity_lag, update_deadline, pick_eevdf (RUN_TO_PARITY).
+Differs: no groups and no buddies; a task that sleeps leaves its queue at once.
 """
 
 from __future__ import annotations
@@ -71,14 +72,23 @@ def enqueue_woken(k: Kernel, target: Cpu, task: Task) -> None:
         floor_ns = rq.min_vruntime_ns - LATENCY_NS * _factor(k) // 2
         task.vruntime_ns = max(task.vruntime_ns, floor_ns)
     else:
-        task.vruntime_ns = max(task.vruntime_ns, _average_vruntime(target))
+        average_ns, total = _average_vruntime(target)
+        # Its own weight pulls the average towards it: the lag is to be what it was then.
+        lag_ns = task.vlag_ns * (total + task.weight) // total if total else 0
+        task.vruntime_ns = average_ns - lag_ns
         _set_deadline(k, task)
     rq.fair.append(task)
 
 
 def dequeue(k: Kernel, cpu: Cpu, task: Task) -> None:
     """The running task goes to sleep; the others' virtual time goes on without it."""
-    if task.prio >= MAX_RT_PRIO and cpu.rq.fair:
+    if task.prio < MAX_RT_PRIO:
+        return
+    if k.release.fair == "eevdf":
+        limit_ns = 2 * _slice(k, task)
+        lag_ns = _average_vruntime(cpu)[0] - task.vruntime_ns
+        task.vlag_ns = max(0, min(limit_ns, lag_ns))
+    if cpu.rq.fair:
         least = min(other.vruntime_ns for other in cpu.rq.fair)
         cpu.rq.min_vruntime_ns = max(cpu.rq.min_vruntime_ns, least)
 
@@ -88,7 +98,9 @@ def preempts_at_wakeup(k: Kernel, target: Cpu, current: Task, task: Task) -> boo
     if (current.policy == SCHED_IDLE) != (task.policy == SCHED_IDLE):
         return current.policy == SCHED_IDLE
     if k.release.fair == "eevdf":
-        return False
+        if current.protected_ns == current.deadline_ns:
+            return False
+        return _pick_eevdf([current, *target.rq.fair]) is task
     granularity_ns = WAKEUP_GRANULARITY_NS * _factor(k) * NICE_0_LOAD // task.weight
     return current.vruntime_ns - task.vruntime_ns > granularity_ns
 
@@ -119,9 +131,8 @@ def pick_next(k: Kernel, cpu: Cpu) -> Task:
     if k.release.fair == "cfs":
         task = min(queue, key=lambda each: each.vruntime_ns)
     else:
-        average_ns = _average_vruntime(cpu, with_current=False)
-        eligible = [each for each in queue if each.vruntime_ns <= average_ns]
-        task = min(eligible, key=lambda each: each.deadline_ns)
+        task = _pick_eevdf(queue)
+        task.protected_ns = task.deadline_ns
     queue.remove(task)
     return task
 
@@ -133,20 +144,39 @@ def yield_task(cpu: Cpu, task: Task) -> None:
         task.vruntime_ns = max(task.vruntime_ns, last_ns + 1)
 
 
+def initial_lag(k: Kernel) -> int:
+    """The lag of a kernel thread that has slept since long: it left its share unused."""
+    return BASE_SLICE_NS * _factor(k)
+
+
+def _slice(k: Kernel, task: Task) -> int:
+    return BASE_SLICE_NS * _factor(k) * NICE_0_LOAD // task.weight
+
+
 def _set_deadline(k: Kernel, task: Task) -> None:
-    slice_ns = BASE_SLICE_NS * _factor(k)
-    task.deadline_ns = task.vruntime_ns + slice_ns * NICE_0_LOAD // task.weight
+    task.deadline_ns = task.vruntime_ns + _slice(k, task)
 
 
-def _average_vruntime(cpu: Cpu, with_current: bool = True) -> int:
-    """Weighted mean of the queue's virtual runtimes: who is not beyond it is eligible."""
+def _average_vruntime(cpu: Cpu) -> tuple[int, int]:
+    """Weighted mean of the virtual runtimes of all that want this CPU, and their weight."""
     tasks = list(cpu.rq.fair)
     current = cpu.current
-    if with_current and current is not cpu.idle and current.prio >= MAX_RT_PRIO:
+    if current is not cpu.idle and current.prio >= MAX_RT_PRIO and current not in tasks:
         tasks.append(current)
     if not tasks:
-        return cpu.rq.min_vruntime_ns
+        return cpu.rq.min_vruntime_ns, 0
     total = sum(task.weight for task in tasks)
+    return _mean(tasks, total), total
+
+
+def _pick_eevdf(tasks: list[Task]) -> Task:
+    """Of the tasks that are not ahead of the average, the one with the earliest deadline."""
+    average_ns = _mean(tasks, sum(task.weight for task in tasks))
+    eligible = [task for task in tasks if task.vruntime_ns <= average_ns]
+    return min(eligible, key=lambda task: task.deadline_ns)
+
+
+def _mean(tasks: list[Task], total: int) -> int:
     # Rounded up, so that the least of them is always eligible.
     return -(-sum(task.vruntime_ns * task.weight for task in tasks) // total)
 
@@ -154,7 +184,5 @@ def _average_vruntime(cpu: Cpu, with_current: bool = True) -> int:
 def _advance_min_vruntime(rq: RunQueue, task: Task) -> None:
     least = task.vruntime_ns
     for other in rq.fair:
-        if other.vruntime_ns < least:
-            least = other.vruntime_ns
-    if least > rq.min_vruntime_ns:
-        rq.min_vruntime_ns = least
+        least = min(least, other.vruntime_ns)
+    rq.min_vruntime_ns = max(rq.min_vruntime_ns, least)

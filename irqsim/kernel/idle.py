@@ -6,7 +6,7 @@ Source: kernel/sched/idle.c: do_idle; kernel/exit.c: do_exit.
 from __future__ import annotations
 
 from irqsim.events import SCHED_PROCESS_EXIT, TASK_DEAD
-from irqsim.kernel.sched import cond_resched, schedule
+from irqsim.kernel.sched import cond_resched, schedule, update_curr
 from irqsim.kernel.state import IDLE, Cpu, Kernel, Path, Task
 from irqsim.kernel.tick import tick_nohz_idle_enter, tick_nohz_idle_exit
 from irqsim.kernel.trace import trace
@@ -26,6 +26,8 @@ def do_exit(k: Kernel, task: Task) -> Path:
     """End a task: its last switch does not come back."""
     event = k.events.intern(SCHED_PROCESS_EXIT, task.comm, task.pid, task.prio)
     trace(k, k.cpus[task.cpu], event)
+    # The process's times are summed up, which may find the slice used up.
+    update_curr(k, k.cpus[task.cpu])
     yield from cond_resched(k, k.cpus[task.cpu])
     yield k.cost.exit
     task.state = TASK_DEAD

@@ -21,6 +21,7 @@ from irqsim.events import (
     SCHED_WAKING,
     TASK_PREEMPTED,
     TASK_RUNNING,
+    TASK_UNINTERRUPTIBLE,
     Event,
     Tracepoint,
 )
@@ -93,6 +94,26 @@ def start_task(k: Kernel, task: Task) -> Path:
     yield k.cost.switch_to
     k.cpus[task.cpu].irqs_disabled = False
     yield 0
+
+
+def move_task(k: Kernel, task: Task, allowed: tuple[int, ...]) -> Path:
+    """Let a task that runs go on on other CPUs; returns there.
+
+    Source: kernel/sched/core.c: set_cpus_allowed_ptr, migration_cpu_stop.
+    Differs: the task is woken at its new CPU instead of being moved by the stopper thread.
+    """
+    task.allowed = allowed
+    if task.cpu in allowed:
+        return
+    cpu = k.cpus[task.cpu]
+    task.state = TASK_UNINTERRUPTIBLE
+
+    def arrive(now_ns: int) -> None:
+        if task.state == TASK_UNINTERRUPTIBLE:
+            wake_up_from_outside(k, task)
+
+    k.queue.schedule(k.now_ns + k.cost.context_switch + k.cost.wakeup, arrive)
+    yield from schedule(k, cpu)
 
 
 # -- waking ------------------------------------------------------------------------------
@@ -231,7 +252,7 @@ def _activate(k: Kernel, target: Cpu, task: Task) -> None:
 
 def _enqueue_rt(rq: RunQueue, task: Task, at_head: bool) -> None:
     index = 0
-    for index, other in enumerate(rq.rt):  # noqa: B007
+    for index, other in enumerate(rq.rt):
         if other.prio > task.prio or (at_head and other.prio == task.prio):
             break
     else:

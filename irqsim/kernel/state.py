@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from irqsim.events import Context, Event, EventTable, Record
     from irqsim.kernel.costs import CostTable
     from irqsim.kernel.irq.chip import GicChip
-    from irqsim.kernel.irq.irqdesc import IrqDesc
     from irqsim.kernel.irq.ipi import IpiTable
+    from irqsim.kernel.irq.irqdesc import IrqDesc
     from irqsim.kernel.irq.irqdomain import IrqDomain
     from irqsim.kernel.release import Release
     from irqsim.kernel.sched import RunQueue
@@ -87,6 +87,7 @@ class Task:
         "policy",
         "preempt_count",
         "prio",
+        "protected_ns",
         "slice_start_ns",
         "state",
         "sum_exec_ns",
@@ -116,7 +117,11 @@ class Task:
     weight: int
     vruntime_ns: int
     deadline_ns: int
+    """Virtual time by which its slice is used up (EEVDF)."""
+    protected_ns: int
+    """deadline_ns when it was last picked: while they are the same, no wake-up preempts it."""
     vlag_ns: int
+    """While it sleeps: how far it was behind the others, and will be when it wakes (EEVDF)."""
     exec_start_ns: int
     sum_exec_ns: int
     slice_start_ns: int
@@ -150,6 +155,7 @@ class Task:
         self.weight = 1024
         self.vruntime_ns = 0
         self.deadline_ns = 0
+        self.protected_ns = -1
         self.vlag_ns = 0
         self.exec_start_ns = 0
         self.sum_exec_ns = 0
@@ -186,8 +192,8 @@ class Cpu:
         "frames",
         "idle",
         "irqs_disabled",
-        "kstat_softirqs",
         "ksoftirqd",
+        "kstat_softirqs",
         "nr_switches",
         "number",
         "preempt_count",

@@ -7,18 +7,18 @@ line does; what it returns by itself says whether it did.
 from __future__ import annotations
 
 from irqsim.hw.device import Device
-from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IRQ_NONE, IrqAction, IrqDesc
+from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IRQ_NONE, IRQ_WAKE_THREAD, IrqAction, IrqDesc
 from irqsim.kernel.irq.settings import irqf_value
-from irqsim.kernel.state import Cpu, HandlerPath, Kernel
+from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Task
 from irqsim.prng import stream
-from irqsim.scenario.program import NO_RESULT, Machine, Program, run_atomic, symbol_of
+from irqsim.scenario.program import NO_RESULT, Machine, Program, run_atomic, run_task, symbol_of
 from irqsim.scenario.spec import DeviceSpec
 
 
 class Driver:
     """What one `[[device]]` becomes."""
 
-    __slots__ = ("action", "desc", "device", "number", "program", "spec")
+    __slots__ = ("action", "desc", "device", "number", "program", "spec", "thread_program")
 
     # Fixed when the machine is built.
     spec: DeviceSpec
@@ -27,6 +27,7 @@ class Driver:
     device: Device
     desc: IrqDesc
     program: Program
+    thread_program: Program
 
     # The machine's.
     action: IrqAction | None
@@ -49,11 +50,45 @@ class Driver:
             quiet=self._quiet,
         )
         self.program.compile(self.spec.handler or ())
+        self.thread_program = Program(
+            machine,
+            f"{symbol_of(name)}_thread",
+            stream(seed, f"device.{name}.thread"),
+            quiet=self._quiet,
+        )
+        self.thread_program.compile(self.spec.thread or ())
 
     def new_action(self, k: Kernel) -> IrqAction:
         """The irqaction that request_irq() would install."""
         flags = irqf_value(self.spec.flags)
-        return IrqAction(k, self.desc.irq, self.spec.name, flags, self.number, self.handler)
+        has_thread = self.spec.thread is not None
+        return IrqAction(
+            k,
+            self.desc.irq,
+            self.spec.name,
+            flags,
+            self.number,
+            self.default_primary_handler if self.spec.handler is None and has_thread else self.handler,
+            self.thread_fn if has_thread else None,
+        )
+
+    def default_primary_handler(self, k: Kernel, cpu: Cpu, action: IrqAction) -> HandlerPath:
+        """What the kernel runs where a driver gave NULL: only wake the thread.
+
+        Source: kernel/irq/manage.c: irq_default_primary_handler.
+        """
+        yield 0
+        return IRQ_WAKE_THREAD
+
+    def thread_fn(self, k: Kernel, task: Task, action: IrqAction) -> HandlerPath:
+        """The thread function; without a handler of the driver's own it quiets the device."""
+        device, is_sole = self.device, self.spec.handler is None
+        if is_sole and self.spec.ack == "start":
+            device.quiet()
+        result = yield from run_task(k, task, self.thread_program, self.thread_program.ops)
+        if is_sole and self.spec.ack == "end":
+            device.quiet()
+        return result if result != NO_RESULT else IRQ_HANDLED
 
     def handler(self, k: Kernel, cpu: Cpu, action: IrqAction) -> HandlerPath:
         """The primary handler: quiet the device, run the steps, say whose interrupt it was."""
@@ -73,7 +108,9 @@ class Driver:
             device.quiet(pe)
         if result != NO_RESULT:
             return result
-        return IRQ_HANDLED if is_wanted else IRQ_NONE
+        if not is_wanted:
+            return IRQ_NONE
+        return IRQ_WAKE_THREAD if self.spec.thread is not None else IRQ_HANDLED
 
     def _quiet(self, cpu: Cpu) -> None:
         self.device.quiet(cpu.number if self.desc.percpu else 0)

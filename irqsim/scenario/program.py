@@ -20,8 +20,8 @@ from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IRQ_NONE, IRQ_WAKE_THREAD, Ir
 from irqsim.kernel.sched import (
     cond_resched,
     preempt_check_resched,
-    schedule,
     sched_yield,
+    schedule,
     wake_up_process,
 )
 from irqsim.kernel.smp import smp_call_function_single_async, smp_cross_call
@@ -359,14 +359,14 @@ def _disable_irq(program: Program, args: tuple[Arg, ...]) -> Op:
         desc = machine.line_of(name)
         manage.disable_irq_nosync(desc)
         yield k.cost.irq_manage
-        yield from manage.synchronize_irq(k, desc)
+        yield from manage.synchronize_irq(k, cpu, desc)
 
     return _path(path)
 
 
 def _synchronize_irq(program: Program, args: tuple[Arg, ...]) -> Op:
     machine, name = program.machine, str(args[0])
-    return _path(lambda k, cpu: manage.synchronize_irq(k, machine.line_of(name)))
+    return _path(lambda k, cpu: manage.synchronize_irq(k, cpu, machine.line_of(name)))
 
 
 def _irq_set_affinity(program: Program, args: tuple[Arg, ...]) -> Op:

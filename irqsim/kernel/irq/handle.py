@@ -21,7 +21,9 @@ from irqsim.kernel.irq.irqdesc import (
     IrqDesc,
     kstat_incr_irq,
 )
+from irqsim.kernel.irq.mask import cond_unmask_irq, mask_irq
 from irqsim.kernel.irq.spurious import note_interrupt
+from irqsim.kernel.irq.thread import irq_wake_thread
 from irqsim.kernel.printk import KERN_WARNING, printk, warn
 from irqsim.kernel.state import Cpu, Kernel, Path
 from irqsim.kernel.trace import trace
@@ -150,32 +152,15 @@ def handle_irq_event(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
         if not cpu.irqs_disabled:
             _handler_enabled_interrupts(k, cpu, desc, action)
         if result & IRQ_WAKE_THREAD:
-            _warn_no_thread(k, desc, action)
+            if action.thread_fn is None:
+                _warn_no_thread(k, desc, action)
+            else:
+                yield from irq_wake_thread(k, cpu, desc, action)
         retval |= result
     desc.inprogress = False
     if retval == IRQ_HANDLED and not desc.irqs_unhandled and not k.release.spurious_counts_all:
         return
     note_interrupt(k, cpu, desc, retval)
-
-
-def mask_irq(desc: IrqDesc) -> None:
-    """Mask the line in its controller, once.  Source: kernel/irq/chip.c: mask_irq."""
-    if not desc.masked:
-        desc.chip.irq_mask(desc)
-        desc.masked = True
-
-
-def cond_unmask_irq(desc: IrqDesc) -> None:
-    """Unmask the line unless it has been disabled meanwhile."""
-    if not desc.irqs_disabled:
-        unmask_irq(desc)
-
-
-def unmask_irq(desc: IrqDesc) -> None:
-    """Unmask the line in its controller, once.  Source: kernel/irq/chip.c: unmask_irq."""
-    if desc.masked:
-        desc.chip.irq_unmask(desc)
-        desc.masked = False
 
 
 def _handler_enabled_interrupts(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from irqsim.events import IRQ_HANDLER_ENTRY, IRQ_HANDLER_EXIT, Event
 
 if TYPE_CHECKING:
-    from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Path
+    from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Path, Task
 
 IRQ_NONE: Final = 0
 IRQ_HANDLED: Final = 1
@@ -64,7 +64,12 @@ class IrqAction:
         "flags",
         "handler",
         "irq",
+        "is_stopped",
         "name",
+        "runthread",
+        "thread",
+        "thread_fn",
+        "thread_mask",
         "warned_no_thread",
     )
 
@@ -79,8 +84,19 @@ class IrqAction:
     exit_events: tuple[Event, ...]
     """By irqreturn_t, 0 to 3."""
 
+    thread_fn: Callable[[Kernel, Task, IrqAction], HandlerPath] | None
+    thread: Task | None
+    thread_mask: int
+    """Its bit in the line's threads_oneshot."""
+
     # kernel/irq/handle.py's.
     warned_no_thread: bool
+
+    # kernel/irq/thread.py's.
+    runthread: bool
+    """IRQTF_RUNTHREAD: the thread has been asked to run."""
+    is_stopped: bool
+    """kthread_should_stop()."""
 
     def __init__(
         self,
@@ -90,6 +106,7 @@ class IrqAction:
         flags: int,
         dev_id: int,
         handler: Callable[[Kernel, Cpu, IrqAction], HandlerPath],
+        thread_fn: Callable[[Kernel, Task, IrqAction], HandlerPath] | None = None,
     ) -> None:
         self.name = name
         self.irq = irq
@@ -100,7 +117,12 @@ class IrqAction:
         self.exit_events = tuple(
             k.events.intern(IRQ_HANDLER_EXIT, irq, 1 if ret else 0) for ret in range(4)
         )
+        self.thread_fn = thread_fn
+        self.thread = None
+        self.thread_mask = 0
         self.warned_no_thread = False
+        self.runthread = False
+        self.is_stopped = False
 
 
 class IrqDesc:
@@ -126,8 +148,12 @@ class IrqDesc:
         "masked",
         "no_balancing",
         "percpu",
-        "spurious_reports",
+        "threads_active",
+        "threads_handled",
+        "threads_handled_last",
+        "threads_oneshot",
         "tot_count",
+        "wait_for_threads",
         "warned_enabled",
     )
 
@@ -164,7 +190,16 @@ class IrqDesc:
     irqs_unhandled: int
     last_unhandled: int
     """In jiffies."""
-    spurious_reports: int
+    threads_handled_last: int
+    """-1 while nothing is deferred to the threads' judgement."""
+
+    # kernel/irq/thread.py's.
+    threads_oneshot: int
+    """Threads that must be done before a one-shot line is unmasked, by thread_mask."""
+    threads_active: int
+    threads_handled: int
+    wait_for_threads: list[Task]
+    """Tasks that sleep until no thread of the line runs."""
 
     def __init__(
         self,
@@ -196,7 +231,11 @@ class IrqDesc:
         self.irq_count = 0
         self.irqs_unhandled = 0
         self.last_unhandled = 0
-        self.spurious_reports = 0
+        self.threads_handled_last = -1
+        self.threads_oneshot = 0
+        self.threads_active = 0
+        self.threads_handled = 0
+        self.wait_for_threads = []
 
 
 def kstat_incr_irq(cpu: Cpu, desc: IrqDesc) -> None:

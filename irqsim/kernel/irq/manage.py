@@ -5,7 +5,7 @@ Source: kernel/irq/manage.c, kernel/irq/resend.c.
 
 from __future__ import annotations
 
-from irqsim.kernel.irq.handle import mask_irq, unmask_irq
+from irqsim.events import TASK_UNINTERRUPTIBLE
 from irqsim.kernel.irq.irqdesc import (
     IRQS_ONESHOT,
     IRQS_PENDING,
@@ -15,6 +15,7 @@ from irqsim.kernel.irq.irqdesc import (
     IrqAction,
     IrqDesc,
 )
+from irqsim.kernel.irq.mask import mask_irq, unmask_irq
 from irqsim.kernel.irq.request import ExistingAction, Line, Refusal, Request, check_request
 from irqsim.kernel.irq.settings import (
     IRQF_NO_AUTOEN,
@@ -24,19 +25,30 @@ from irqsim.kernel.irq.settings import (
     IRQF_SHARED,
     RELEASES_WITH_COND_ONESHOT,
 )
+from irqsim.kernel.irq.thread import setup_irq_thread
 from irqsim.kernel.preempt import in_interrupt
 from irqsim.kernel.printk import KERN_ERR, printk, warn
+from irqsim.kernel.sched import schedule, wake_up_process
 from irqsim.kernel.state import Cpu, Kernel, Path
 
 
-def setup_irq(k: Kernel, desc: IrqDesc, action: IrqAction, is_level: bool) -> Refusal | None:
+def setup_irq(
+    k: Kernel, desc: IrqDesc, action: IrqAction, is_level: bool, has_handler: bool = True
+) -> Refusal | None:
     """Install an action; the first one on a line also configures and starts the line.
 
+    `has_handler` False: the driver gave NULL, and the action has the default primary handler.
     Returns what the kernel refuses and why; the line is then as it was.
     Source: kernel/irq/manage.c: request_threaded_irq, __setup_irq.
     """
     granted = check_request(
-        Request(action.name, action.flags, is_level),
+        Request(
+            action.name,
+            action.flags,
+            is_level,
+            has_handler=has_handler,
+            has_thread=action.thread_fn is not None,
+        ),
         [ExistingAction(each.name, each.flags, desc.is_level) for each in desc.actions],
         Line(str(desc.irq), is_per_cpu_devid=desc.percpu),
         bits_per_long=32 if k.arch == "arm" else 64,
@@ -50,6 +62,8 @@ def setup_irq(k: Kernel, desc: IrqDesc, action: IrqAction, is_level: bool) -> Re
     action.flags = granted.flags
     if not desc.actions:
         _start_line(k, desc, action, is_level)
+    if action.thread_fn is not None:
+        setup_irq_thread(k, desc, action)
     desc.actions = (*desc.actions, action)
     desc.irq_count = desc.irqs_unhandled = 0
     if len(desc.actions) > 1 and desc.istate & IRQS_SPURIOUS_DISABLED:
@@ -93,7 +107,8 @@ def free_irq(k: Kernel, cpu: Cpu, desc: IrqDesc, dev_id: int) -> Path:
         warn(k, cpu, where, f"Trying to free IRQ {desc.irq} from IRQ context!")
         return
     remaining = tuple(action for action in desc.actions if action.dev_id != dev_id)
-    if len(remaining) == len(desc.actions):
+    freed = [action for action in desc.actions if action.dev_id == dev_id]
+    if not freed:
         warn(k, cpu, where, f"Trying to free already-free IRQ {desc.irq}")
         return
     desc.actions = remaining
@@ -102,16 +117,27 @@ def free_irq(k: Kernel, cpu: Cpu, desc: IrqDesc, dev_id: int) -> Path:
         desc.irqs_disabled = True
         mask_irq(desc)
         desc.istate &= ~IRQS_PENDING
-    yield from synchronize_irq(k, desc)
+    while desc.inprogress:
+        yield k.cost.spin
+    thread = freed[0].thread
+    if thread is not None:
+        freed[0].is_stopped = True
+        yield from wake_up_process(k, cpu, thread)
 
 
-def synchronize_irq(k: Kernel, desc: IrqDesc) -> Path:
-    """Wait until no handler of the line runs, on any CPU.
+def synchronize_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
+    """Wait until no handler and no thread of the line runs, on any CPU.
 
-    Called by the line's own handler it never returns, as in the kernel.
+    Called by the line's own handler or thread it never returns, as in the kernel.
+    Source: kernel/irq/manage.c: synchronize_irq.
     """
     while desc.inprogress:
         yield k.cost.spin
+    task = cpu.current
+    while desc.threads_active:
+        task.state = TASK_UNINTERRUPTIBLE
+        desc.wait_for_threads.append(task)
+        yield from schedule(k, k.cpus[task.cpu])
 
 
 def disable_irq_nosync(desc: IrqDesc) -> None:

@@ -28,16 +28,24 @@ UNHANDLED_MAX: Final = 99_900
 def note_interrupt(k: Kernel, cpu: Cpu, desc: IrqDesc, retval: int) -> None:
     """Judge one interrupt by what its actions returned together.
 
-    IRQ_WAKE_THREAD without a thread function counts as handled by nobody only where no other
-    action spoke; with threads the judgement is deferred to the thread's own return value.
+    Where the actions did no more than wake threads, the judgement is deferred: the next
+    interrupt tells by the threads' count whether this one was handled.
     """
     if k.noirqdebug or desc.percpu:
         return
     if retval > (IRQ_HANDLED | IRQ_WAKE_THREAD):
         printk(k, KERN_ERR, f"irq event {desc.irq}: bogus return value {retval:x}")
         return
-    if retval == IRQ_WAKE_THREAD:
-        return
+    if retval & IRQ_WAKE_THREAD:
+        if retval == IRQ_WAKE_THREAD:
+            if desc.threads_handled_last < 0:
+                desc.threads_handled_last = desc.threads_handled
+                return
+            is_handled = desc.threads_handled != desc.threads_handled_last
+            desc.threads_handled_last = desc.threads_handled
+            retval = IRQ_HANDLED if is_handled else IRQ_NONE
+        else:
+            desc.threads_handled_last = -1
     if retval == IRQ_NONE:
         if k.jiffies > desc.last_unhandled + k.hz // 10:
             desc.irqs_unhandled = 1
