@@ -114,6 +114,8 @@ class Entries:
         common = _COMMON_RT if self.is_rt else _COMMON
         for field in (*common, *tracepoint.fields_in(self.release)):
             size, align, is_signed = self._measure(field.ctype)
+            if len(placed) == len(common):
+                align = max(align, 4)  # struct trace_entry ends with its own padding.
             offset = -(-offset // align) * align
             placed.append(Placed(field, offset, size, is_signed))
             offset += size
