@@ -19,7 +19,6 @@ help:  ## print the targets
 install: $(READY)  ## a virtual environment in .venv with irqsim and its tests' needs
 
 $(READY): setup.cfg pyproject.toml
-	@rm -rf $(VENV)
 	@echo "setting up $(VENV) ..." >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --editable '.[test]' >&2
