@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 CHOICES_SHOWN_MAX: Final = 12
-CANDIDATES_MAX: Final = 2_000
+CANDIDATES_MAX: Final = 300
 """More candidates than this are not compared: a message is not worth seconds."""
 
 
