@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from irqsim.clock import EventQueue
@@ -49,11 +50,13 @@ from irqsim.kernel.state import (
     Task,
 )
 from irqsim.kernel.tick import TickDevice, arch_timer_handler, start_tick
+from irqsim.kernel.trace import set_tracing_on
 from irqsim.prng import stream
 from irqsim.scenario.driver import Driver
 from irqsim.scenario.program import Program, run_atomic, run_task, symbol_of
 from irqsim.scenario.spec import (
     Arrivals,
+    AtSpec,
     Body,
     Bursts,
     DeviceSpec,
@@ -72,6 +75,9 @@ FIRST_USER_PID: Final = 100
 
 Sink = Callable[[list[Record]], None]
 """Takes the records of a run in batches, in order of time and CPU."""
+
+Operator = Callable[[AtSpec, int], None]
+"""Does what a `[[at]]` says: called with it, and with the time."""
 
 POLICIES: Final[dict[str, int]] = {
     "other": SCHED_NORMAL,
@@ -106,7 +112,8 @@ class ClockEvent:
 class Machine:
     """A simulated machine, ready to run once."""
 
-    def __init__(self, spec: ScenarioSpec, sink: Sink) -> None:
+    def __init__(self, spec: ScenarioSpec, sink: Sink, operator: Operator | None = None) -> None:
+        """`operator` is called for each `[[at]]` at its time."""
         self.spec = spec
         self.tick_ns = spec.run.tick
         self.drivers: dict[str, Driver] = {}
@@ -121,6 +128,10 @@ class Machine:
             spec.machine.priority_bits,
         )
         self.kernel = self._build_kernel()
+        if operator is not None:
+            # Before all else, so that at any instant the operator comes first.
+            for at in spec.ats:
+                self.kernel.queue.schedule(at.time, partial(operator, at))
         self.engine = Engine(self.kernel, self.gic.irq, self.gic.changed, interrupt)
         self._build_lines()
         self._build_softirqs()
@@ -199,9 +210,11 @@ class Machine:
         k.now_ns = k.jiffies = 0
         k.tick_do_timer_cpu = -1
         k.irq_desc, k.tasks, k.next_pid = {}, [], FIRST_USER_PID
+        k.irq_default_affinity = settings.irqaffinity or tuple(range(spec.machine.cpus))
         k.events = EventTable()
-        k.trace_enabled = [False] * len(TRACEPOINTS)
-        k.tracing_on = True
+        # What ftrace itself writes has no switch.
+        k.trace_events = [tracepoint.system == "ftrace" for tracepoint in TRACEPOINTS]
+        set_tracing_on(k, True)
         k.trace_clock_ns = spec.run.clock
         k.trace_records, k.trace_flush = [], self.flush
         k.dmesg, k.console = [], lambda line: None
@@ -260,7 +273,8 @@ class Machine:
         k.gic.set_priority(desc, spec.priority)
         everywhere = tuple(range(len(k.cpus)))
         if is_new:
-            desc.affinity = spec.affinity or self.spec.kernel.irqaffinity or everywhere
+            desc.affinity = spec.affinity or k.irq_default_affinity
+            desc.affinity_set = spec.affinity is not None
         edge = spec.trigger == "edge"
         existing = next(
             (driver.device.lines for driver in self.drivers.values() if driver.desc is desc), None

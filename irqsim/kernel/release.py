@@ -35,14 +35,18 @@ class Release:
     """A remote wake-up is queued at the target: always and announced by a reschedule IPI
     (until 5.7), always and announced by a function call IPI, or so only if the target is
     idle."""
+    lists_freed_irqs: bool
+    """/proc/interrupts has a row for a line without an action that has counted (until 6.10)."""
+    fixed_affinity_errno: Literal["EIO", "EPERM"]
+    """What a write to smp_affinity gets of a line that cannot be moved (EPERM since 6.12)."""
 
 
 RELEASES: Final[tuple[Release, ...]] = (
-    Release("4.19", "4.19.0", False, True, True, True, False, "cfs", "reschedule"),
-    Release("5.10", "5.10.0", True, False, True, True, True, "cfs", "always"),
-    Release("6.1", "6.1.0", True, False, True, False, True, "cfs", "always"),
-    Release("6.6", "6.6.0", True, False, False, False, True, "eevdf", "idle"),
-    Release("6.12", "6.12.0", True, False, False, False, True, "eevdf", "idle"),
+    Release("4.19", "4.19.0", False, True, True, True, False, "cfs", "reschedule", True, "EIO"),
+    Release("5.10", "5.10.0", True, False, True, True, True, "cfs", "always", True, "EIO"),
+    Release("6.1", "6.1.0", True, False, True, False, True, "cfs", "always", True, "EIO"),
+    Release("6.6", "6.6.0", True, False, False, False, True, "eevdf", "idle", True, "EIO"),
+    Release("6.12", "6.12.0", True, False, False, False, True, "eevdf", "idle", False, "EPERM"),
 )
 
 

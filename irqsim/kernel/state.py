@@ -284,6 +284,7 @@ class Kernel:
         "gic",
         "hz",
         "ipi",
+        "irq_default_affinity",
         "irq_desc",
         "jiffies",
         "next_pid",
@@ -304,6 +305,7 @@ class Kernel:
         "tick_ns",
         "trace_clock_ns",
         "trace_enabled",
+        "trace_events",
         "trace_flush",
         "trace_records",
         "tracing_on",
@@ -341,6 +343,8 @@ class Kernel:
 
     # Tables: kernel/irq/irqdesc.py, kernel/softirq.py, kernel/sched.py.
     irq_desc: dict[int, IrqDesc]
+    irq_default_affinity: tuple[int, ...]
+    """Of lines that nobody gave an affinity; ascending."""
     softirq_vec: list[Callable[[Kernel, Cpu], Path]]
     tasks: list[Task]
     next_pid: int
@@ -349,7 +353,9 @@ class Kernel:
     events: EventTable
     softirq_events: tuple[tuple[Event, ...], ...]
     trace_enabled: list[bool]
-    """By the tracepoint's id."""
+    """By the tracepoint's id: what is recorded now."""
+    trace_events: list[bool]
+    """By the tracepoint's id: what is recorded while tracing is on."""
     tracing_on: bool
     trace_clock_ns: int
     trace_records: list[Record]

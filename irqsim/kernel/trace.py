@@ -8,6 +8,7 @@ Source: kernel/trace/trace.c: tracing_gen_ctx_irq_test().
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from irqsim.events import (
@@ -21,6 +22,7 @@ from irqsim.events import (
     UNKNOWN_TGID,
     Context,
     Event,
+    Tracepoint,
 )
 from irqsim.kernel.preempt import (
     HARDIRQ_MASK,
@@ -61,6 +63,27 @@ def trace(k: Kernel, cpu: Cpu, event: Event, depth: int = 0) -> None:
     records.append((k.now_ns + k.trace_clock_ns, context, event))
     if len(records) >= BATCH:
         k.trace_flush()
+
+
+def set_events(k: Kernel, tracepoints: Iterable[Tracepoint], is_on: bool) -> None:
+    """Switch events on or off.  Source: kernel/trace/trace_events.c: __ftrace_event_enable."""
+    for tracepoint in tracepoints:
+        k.trace_events[tracepoint.id] = is_on
+
+
+def set_tracing_on(k: Kernel, is_on: bool) -> None:
+    """Let the ring buffer take records, or not.
+
+    Source: kernel/trace/trace.c: tracer_tracing_on, tracer_tracing_off.
+    """
+    k.tracing_on = is_on
+    k.trace_enabled = k.trace_events if is_on else [False] * len(k.trace_events)
+
+
+def record(k: Kernel, context: Context, event: Event) -> None:
+    """Record what no CPU of the machine's is the author of; tracing must be on."""
+    assert k.tracing_on
+    k.trace_records.append((k.now_ns + k.trace_clock_ns, context, event))
 
 
 def _context(k: Kernel, cpu: Cpu, preempt_count: int) -> Context:

@@ -131,6 +131,7 @@ class IrqDesc:
     __slots__ = (
         "actions",
         "affinity",
+        "affinity_set",
         "chip",
         "depth",
         "effective_cpu",
@@ -148,6 +149,7 @@ class IrqDesc:
         "masked",
         "no_balancing",
         "percpu",
+        "requested",
         "threads_active",
         "threads_handled",
         "threads_handled_last",
@@ -173,8 +175,12 @@ class IrqDesc:
     """IRQD_IRQ_DISABLED."""
     is_level: bool
     affinity: tuple[int, ...]
+    affinity_set: bool
+    """IRQD_AFFINITY_SET: somebody chose the affinity; else the default one holds."""
     effective_cpu: int
     no_balancing: bool
+    requested: bool
+    """An action was installed at some time, since when the line has its files."""
 
     # The flow handlers' (kernel/irq/handle.py) and manage.py's.
     masked: bool
@@ -222,6 +228,8 @@ class IrqDesc:
         self.affinity = tuple(range(nr_cpus))
         self.effective_cpu = 0
         self.no_balancing = percpu
+        self.affinity_set = False
+        self.requested = False
         self.masked = True
         self.inprogress = False
         self.istate = 0

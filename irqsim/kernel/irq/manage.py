@@ -60,6 +60,7 @@ def setup_irq(
             printk(k, KERN_ERR, granted.log)
         return granted
     action.flags = granted.flags
+    desc.requested = True
     if not desc.actions:
         _start_line(k, desc, action, is_level)
     if action.thread_fn is not None:
@@ -86,6 +87,8 @@ def _start_line(k: Kernel, desc: IrqDesc, action: IrqAction, is_level: bool) -> 
         desc.istate |= IRQS_ONESHOT
     if action.flags & (IRQF_PERCPU | IRQF_NOBALANCING):
         desc.no_balancing = True
+    if not desc.affinity_set:
+        desc.affinity = k.irq_default_affinity
     set_effective_cpu(k, desc)
     if action.flags & IRQF_NO_AUTOEN:
         desc.depth = 1
@@ -212,6 +215,7 @@ def irq_set_affinity(k: Kernel, desc: IrqDesc, cpus: tuple[int, ...]) -> None:
     `cpus` are ascending and exist.  Source: kernel/irq/manage.c: irq_set_affinity_locked.
     """
     desc.affinity = cpus
+    desc.affinity_set = True
     set_effective_cpu(k, desc)
 
 
