@@ -35,8 +35,10 @@ def apply_overrides(document: dict[str, Any], overrides: Sequence[str], reading:
         typed = override.partition("=")[0].strip()
         try:
             key, raw = _split(override)
-            for path in _set(document, key, _value(raw)):
-                reading.overridden[path] = Override(typed, raw)
+            *made, path = _set(document, key, _value(raw))
+            for table in made:
+                reading.overridden.setdefault(table, Override(key_of(table), raw))
+            reading.overridden[path] = Override(typed, raw)
         except ValueError as error:
             key_text = typed if len(typed) <= 60 else f"{typed[:57]}..."
             reading.faults.append(Fault(OVERRIDE, None, key_text, str(error)))

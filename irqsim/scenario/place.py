@@ -62,10 +62,11 @@ class Reading:
 
     def _where(self, path: Path) -> tuple[str, int | None, str]:
         """File, line and key of a path; of what is not there, the place of what should hold it."""
-        for size in range(len(path), 0, -1):
-            part = path[:size]
+        parts = [path[:size] for size in range(len(path), 0, -1)]
+        for part in parts if self.overridden else ():
             if part in self.overridden:
-                return OVERRIDE, None, key_of(path[size:], self.overridden[part].key)
+                return OVERRIDE, None, key_of(path[len(part) :], self.overridden[part].key)
+        for part in parts:
             if part in self.lines:
                 return self.file, self.lines[part], key_of(path)
         return self.file, None, key_of(path)
