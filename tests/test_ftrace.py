@@ -58,7 +58,7 @@ TIMER = Event(IRQ_HANDLER_ENTRY, (11, "arch_timer"))
 
 
 def line(record: Record, layout: str = "6.1", **options: bool) -> str:
-    form = TextFormat(layout, **options)  # type: ignore[arg-type]  # only flags are passed
+    form = TextFormat(layout, **options)
     return form.lines([record]) + form.finish()
 
 
