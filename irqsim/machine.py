@@ -6,37 +6,37 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
+from irqsim.boot import boot, object_address
 from irqsim.clock import EventQueue
 from irqsim.engine import Engine
 from irqsim.events import (
-    SOFTIRQ_ENTRY,
-    SOFTIRQ_EXIT,
-    SOFTIRQ_RAISE,
+    HRTIMER_MODE_HARD,
+    HRTIMER_MODE_REL,
+    HRTIMER_MODE_SOFT,
     TASK_INTERRUPTIBLE,
-    TRACEPOINTS,
-    EventTable,
     Record,
 )
 from irqsim.hw import arrival
 from irqsim.hw.device import Device, Line
 from irqsim.hw.gic import Gic
-from irqsim.hw.timer import ArchTimer
 from irqsim.kernel import softirq
-from irqsim.kernel.costs import CostTable
 from irqsim.kernel.entry import interrupt
-from irqsim.kernel.fair import initial_lag, weight_of
-from irqsim.kernel.idle import cpu_idle, do_exit
+from irqsim.kernel.fair import weight_of
+from irqsim.kernel.hrtimer import (
+    HRTIMER_NORESTART,
+    HRTIMER_RESTART,
+    HrTimer,
+    TimerPath,
+    hrtimer_start,
+)
+from irqsim.kernel.idle import do_exit
 from irqsim.kernel.irq import manage
-from irqsim.kernel.irq.chip import GicChip
 from irqsim.kernel.irq.handle import handle_fasteoi_irq, handle_percpu_devid_irq
-from irqsim.kernel.irq.ipi import init_ipis
-from irqsim.kernel.irq.irqdesc import IrqAction, IrqDesc
-from irqsim.kernel.irq.irqdomain import TIMER_PPIS, VIRTUAL_TIMER, IrqDomain
+from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq.request import Refusal
-from irqsim.kernel.preempt import PREEMPT_OFFSET
+from irqsim.kernel.locking import SpinLock
 from irqsim.kernel.printk import KERN_EMERG, KERN_WARNING, printk
-from irqsim.kernel.release import release_named
-from irqsim.kernel.sched import RunQueue, new_task, start_task, wake_up_from_outside
+from irqsim.kernel.sched import new_task, start_task, wake_up_from_outside
 from irqsim.kernel.softirq import Tasklet
 from irqsim.kernel.state import (
     SCHED_FIFO,
@@ -44,15 +44,15 @@ from irqsim.kernel.state import (
     SCHED_NORMAL,
     SCHED_RR,
     Cpu,
-    Frame,
     Kernel,
     Path,
     Task,
 )
-from irqsim.kernel.tick import TickDevice, arch_timer_handler, start_tick
-from irqsim.kernel.trace import set_tracing_on
+from irqsim.kernel.timer import TimerList, mod_timer, nsecs_to_jiffies_up, process_timeout
 from irqsim.prng import stream
+from irqsim.scenario.compile import compile_program
 from irqsim.scenario.driver import Driver
+from irqsim.scenario.nic import Nic
 from irqsim.scenario.program import Program, run_atomic, run_task, symbol_of
 from irqsim.scenario.spec import (
     Arrivals,
@@ -60,18 +60,18 @@ from irqsim.scenario.spec import (
     Body,
     Bursts,
     DeviceSpec,
+    HrtimerSpec,
     Listed,
     Periodic,
     ScenarioSpec,
     TaskSpec,
+    TimerSpec,
 )
 from irqsim.units import SOFTIRQ_NAMES
 
 NR_SPIS: Final = 988
 FIRST_SPI: Final = 32
 FIRST_PPI: Final = 16
-NSEC_PER_SEC: Final = 1_000_000_000
-FIRST_USER_PID: Final = 100
 
 Sink = Callable[[list[Record]], None]
 """Takes the records of a run in batches, in order of time and CPU."""
@@ -87,28 +87,6 @@ POLICIES: Final[dict[str, int]] = {
 }
 
 
-class ClockEvent:
-    """A CPU's architected timer, in the queue of the hardware's events."""
-
-    __slots__ = ("_handle", "_k", "_timer")
-
-    def __init__(self, k: Kernel, timer: ArchTimer) -> None:
-        self._k = k
-        self._timer = timer
-        self._handle = 0
-
-    def set_next_event(self, time_ns: int) -> None:
-        """Interrupt at this time, once."""
-        self._k.queue.cancel(self._handle)
-        self._timer.set_compare(time_ns, self._k.now_ns)
-        self._handle = self._k.queue.schedule(time_ns, self._timer.fire)
-
-    def shutdown(self) -> None:
-        """Do not interrupt."""
-        self._k.queue.cancel(self._handle)
-        self._timer.stop(self._k.now_ns)
-
-
 class Machine:
     """A simulated machine, ready to run once."""
 
@@ -121,20 +99,28 @@ class Machine:
         self._sink = sink
         self._tasklets: dict[str, Tasklet] = {}
         self._tasks: dict[str, Task] = {}
+        self._timers: dict[str, TimerList] = {}
+        self._hrtimers: dict[str, HrTimer] = {}
+        self._sleep_timers: dict[int, TimerList] = {}
+        self._locks: dict[str, SpinLock] = {}
+        self.nics: dict[str, Nic] = {}
         self.gic = Gic(
             2 if spec.machine.irqchip == "gic-v2" else 3,
             spec.machine.cpus,
             NR_SPIS,
             spec.machine.priority_bits,
         )
-        self.kernel = self._build_kernel()
+        self.kernel = boot(spec, self.gic, self.flush)
         if operator is not None:
             # Before all else, so that at any instant the operator comes first.
             for at in spec.ats:
                 self.kernel.queue.schedule(at.time, partial(operator, at))
         self.engine = Engine(self.kernel, self.gic.irq, self.gic.changed, interrupt)
-        self._build_lines()
+        for number, device in enumerate(spec.devices):
+            self.drivers[device.name] = self._build_driver(number, device)
+        self._build_nics()
         self._build_softirqs()
+        self._build_timers()
         self._build_tasks()
         for driver in self.drivers.values():
             driver.compile(self, spec.run.seed)
@@ -152,6 +138,31 @@ class Machine:
     def task(self, name: str) -> Task:
         """The task of that name."""
         return self._tasks[name]
+
+    def timer(self, name: str) -> TimerList:
+        """The timer of that name."""
+        return self._timers[name]
+
+    def hrtimer(self, name: str) -> HrTimer:
+        """The hrtimer of that name."""
+        return self._hrtimers[name]
+
+    def napi_schedule(self, k: Kernel, cpu: Cpu, name: str) -> Path:
+        """Mask the device of a NAPI instance and have it polled."""
+        yield from self.nics[name].schedule(k, cpu)
+
+    def lock(self, name: str) -> SpinLock:
+        """The spin lock of that name: the first use makes it."""
+        return self._locks.setdefault(name, SpinLock(name))
+
+    def sleep_timer(self, task: Task) -> TimerList:
+        """The timer that ends a sleep of this task."""
+        timer = self._sleep_timers.get(task.pid)
+        if timer is None:
+            address = object_address(self.kernel)
+            timer = TimerList(address, "process_timeout", process_timeout(task))
+            self._sleep_timers[task.pid] = timer
+        return timer
 
     def line_of(self, device: str) -> IrqDesc:
         """The line of the device of that name."""
@@ -194,73 +205,6 @@ class Machine:
 
     # -- building ----------------------------------------------------------------------------
 
-    def _build_kernel(self) -> Kernel:
-        spec, k = self.spec, Kernel()
-        settings = spec.kernel
-        k.arch = spec.machine.arch
-        k.release = release_named(settings.release)
-        k.cost = CostTable(spec.cost.costs, spec.run.tick)
-        k.hz, k.nohz, k.rcu = settings.hz, settings.nohz, settings.rcu
-        k.preemption = k.preempt_count_built = settings.preempt in ("full", "rt")
-        k.folds_need_resched = k.release.folds_need_resched and k.arch == "arm64"
-        k.softirq_restart, k.softirq_time_ns = settings.softirq_restart, settings.softirq_time
-        k.noirqdebug = settings.noirqdebug
-        k.queue = EventQueue()
-        k.tick_ns = NSEC_PER_SEC // settings.hz
-        k.now_ns = k.jiffies = 0
-        k.tick_do_timer_cpu = -1
-        k.irq_desc, k.tasks, k.next_pid = {}, [], FIRST_USER_PID
-        k.irq_default_affinity = settings.irqaffinity or tuple(range(spec.machine.cpus))
-        k.events = EventTable()
-        # What ftrace itself writes has no switch.
-        k.trace_events = [tracepoint.system == "ftrace" for tracepoint in TRACEPOINTS]
-        set_tracing_on(k, True)
-        k.trace_clock_ns = spec.run.clock
-        k.trace_records, k.trace_flush = [], self.flush
-        k.dmesg, k.console = [], lambda line: None
-        k.softirq_events = tuple(
-            tuple(k.events.intern(tracepoint, vec) for vec in range(softirq.NR_SOFTIRQS))
-            for tracepoint in (SOFTIRQ_RAISE, SOFTIRQ_ENTRY, SOFTIRQ_EXIT)
-        )
-        k.cpus = [Cpu(number) for number in range(spec.machine.cpus)]
-        k.gic = GicChip(self.gic, len(k.cpus), k.release.gicv3_loops)
-        reserved = tuple(device.irq for device in spec.devices if device.irq is not None)
-        k.domain = IrqDomain(k.arch, len(k.cpus), reserved)
-        for cpu in k.cpus:
-            self._build_cpu(k, cpu)
-        init_ipis(k)
-        return k
-
-    def _build_cpu(self, k: Kernel, cpu: Cpu) -> None:
-        number = cpu.number
-        cpu.rq = RunQueue()
-        cpu.tick = TickDevice(ClockEvent(k, ArchTimer(self.gic, VIRTUAL_TIMER, number)))
-        cpu.idle = idle = Task(f"swapper/{number}", 0, (number,))
-        cpu.current = idle
-        cpu.preempt_count = PREEMPT_OFFSET if k.preempt_count_built else 0
-        idle.frames.append(Frame(cpu_idle(k, cpu), False, cpu.preempt_count))
-        cpu.frames, cpu.frame = idle.frames, idle.frames[0]
-        pid = 13 if number == 0 else 16 + 5 * number
-        cpu.ksoftirqd = new_task(
-            k, f"ksoftirqd/{number}", softirq.run_ksoftirqd(k, cpu), (number,), pid
-        )
-        cpu.ksoftirqd.state = TASK_INTERRUPTIBLE
-        cpu.ksoftirqd.vlag_ns = initial_lag(k)
-
-    def _build_lines(self) -> None:
-        k = self.kernel
-        for ppi in TIMER_PPIS:
-            k.domain.create_mapping(k, ppi, k.gic, handle_percpu_devid_irq, percpu=True)
-        timer = k.domain.descs[VIRTUAL_TIMER]
-        action = IrqAction(k, timer.irq, "arch_timer", 0, 0, arch_timer_handler)
-        refusal = manage.setup_irq(k, timer, action, is_level=True)
-        assert refusal is None
-        for number, device in enumerate(self.spec.devices):
-            self.drivers[device.name] = self._build_driver(number, device)
-        if not k.nohz:
-            for cpu in k.cpus:
-                start_tick(k, cpu)
-
     def _build_driver(self, number: int, spec: DeviceSpec) -> Driver:
         k = self.kernel
         percpu = spec.ppi is not None
@@ -286,12 +230,6 @@ class Machine:
 
     def _build_softirqs(self) -> None:
         k = self.kernel
-        k.softirq_vec = [softirq.no_action] * softirq.NR_SOFTIRQS
-        k.softirq_vec[softirq.HI_SOFTIRQ] = softirq.tasklet_hi_action
-        k.softirq_vec[softirq.TASKLET_SOFTIRQ] = softirq.tasklet_action
-        k.softirq_vec[softirq.TIMER_SOFTIRQ] = softirq.run_timer_softirq
-        k.softirq_vec[softirq.SCHED_SOFTIRQ] = softirq.run_rebalance_domains
-        k.softirq_vec[softirq.RCU_SOFTIRQ] = softirq.rcu_core
         programs: list[tuple[Program, Body]] = []
         for each in self.spec.tasklets:
             program = self._program(f"tasklet.{each.name}", symbol_of(each.name))
@@ -306,7 +244,43 @@ class Machine:
             k.softirq_vec[vec] = _after(k.softirq_vec[vec], _atomic(program))
         # Compiled last: steps name tasklets that stand further down in the file.
         for program, body in programs:
-            program.compile(body)
+            compile_program(program, body)
+
+    def _build_nics(self) -> None:
+        for spec in self.spec.napis:
+            self.nics[spec.name] = Nic(
+                spec,
+                self.drivers[spec.device].device,
+                object_address(self.kernel),
+                stream(self.spec.run.seed, f"napi.{spec.name}"),
+                self.tick_ns,
+            )
+
+    def _build_timers(self) -> None:
+        k = self.kernel
+        for spec in self.spec.timers:
+            program = self._program(f"timer.{spec.name}", symbol_of(spec.name))
+            compile_program(program, spec.run)
+            function = _periodic_timer(program, self._timers, spec)
+            timer = TimerList(object_address(k), program.symbol, function)
+            self._timers[spec.name] = timer
+            first = spec.period if spec.expires is None else spec.expires
+            if first is not None:
+                cpu = k.cpus[spec.cpu]
+                mod_timer(k, cpu, timer, nsecs_to_jiffies_up(k, first), cpu)
+        for each in self.spec.hrtimers:
+            program = self._program(f"hrtimer.{each.name}", symbol_of(each.name))
+            compile_program(program, each.run)
+            soft = each.mode == "soft"
+            mode = HRTIMER_MODE_REL | (HRTIMER_MODE_SOFT if soft else HRTIMER_MODE_HARD)
+            hrtimer = HrTimer(
+                object_address(k), program.symbol, _hrtimer_function(program, each), mode, soft
+            )
+            self._hrtimers[each.name] = hrtimer
+            first = each.period if each.expires is None else each.expires
+            if first is not None:
+                cpu = k.cpus[each.cpu]
+                hrtimer_start(k, cpu, hrtimer, first, cpu)
 
     def _program(self, key: str, symbol: str, is_user: bool = False) -> Program:
         return Program(self, symbol, stream(self.spec.run.seed, key), is_user=is_user)
@@ -319,7 +293,7 @@ class Machine:
             self._tasks[spec.name] = self._build_task(spec, program)
             programs.append(program)
         for spec, program in zip(self.spec.tasks, programs, strict=True):
-            program.compile(spec.run)
+            compile_program(program, spec.run)
 
     def _build_task(self, spec: TaskSpec, program: Program) -> Task:
         k = self.kernel
@@ -353,7 +327,8 @@ class Machine:
         for driver in self.drivers.values():
             if driver.spec.arrivals is not None:
                 times = self._times(driver.spec.name, driver.spec.arrivals)
-                _Source(self.kernel.queue, driver.device, times).schedule_next()
+                nics = [nic for nic in self.nics.values() if nic.device is driver.device]
+                _Source(self.kernel.queue, driver.device, nics, times).schedule_next()
 
     def _times(self, name: str, arrivals: Arrivals) -> Iterator[int]:
         draws = stream(self.spec.run.seed, f"device.{name}.arrivals")
@@ -374,11 +349,14 @@ class Machine:
 class _Source:
     """The arrivals of one device, one at a time in the event queue."""
 
-    __slots__ = ("_device", "_queue", "_times")
+    __slots__ = ("_device", "_nics", "_queue", "_times")
 
-    def __init__(self, queue: EventQueue, device: Device, times: Iterator[int]) -> None:
+    def __init__(
+        self, queue: EventQueue, device: Device, nics: list[Nic], times: Iterator[int]
+    ) -> None:
         self._queue = queue
         self._device = device
+        self._nics = nics
         self._times = times
 
     def schedule_next(self) -> None:
@@ -387,6 +365,8 @@ class _Source:
             return
 
     def _arrive(self, now_ns: int) -> None:
+        for nic in self._nics:
+            nic.arrive()
         self._device.arrive(now_ns)
         self.schedule_next()
 
@@ -427,3 +407,36 @@ def _task_body(k: Kernel, holder: list[Task], program: Program, loop: bool) -> P
         task.in_user = False
         yield k.cost.syscall
     yield from do_exit(k, task)
+
+
+def _periodic_timer(
+    program: Program, timers: dict[str, TimerList], spec: TimerSpec
+) -> Callable[[Kernel, Cpu], Path]:
+    """A timer's function: one with a period arms itself again before it does its work."""
+
+    def path(k: Kernel, cpu: Cpu) -> Path:
+        if spec.period is not None:
+            expires = k.jiffies + nsecs_to_jiffies_up(k, spec.period)
+            mod_timer(k, cpu, timers[spec.name], expires, cpu)
+        yield from run_atomic(k, cpu, program, program.ops)
+
+    return path
+
+
+def _hrtimer_function(
+    program: Program, spec: HrtimerSpec
+) -> Callable[[Kernel, Cpu, HrTimer], TimerPath]:
+    """An hrtimer's function: one with a period is moved on by whole periods.
+
+    Source: kernel/time/hrtimer.c: hrtimer_forward.
+    """
+
+    def path(k: Kernel, cpu: Cpu, timer: HrTimer) -> TimerPath:
+        yield from run_atomic(k, cpu, program, program.ops)
+        if spec.period is None:
+            return HRTIMER_NORESTART
+        periods = (k.now_ns - timer.expires_ns) // spec.period + 1
+        timer.expires_ns += periods * spec.period
+        return HRTIMER_RESTART
+
+    return path

@@ -38,6 +38,7 @@ COSTS: Final[tuple[Cost, ...]] = (
     Cost("timer_softirq", 1_000, "TIMER with nothing due"),
     Cost("sched_softirq", 2_000, "SCHED: one look at the balance of the CPUs"),
     Cost("rcu_softirq", 1_000, "RCU: one quiescent state reported"),
+    Cost("timer_manage", 1_000, "mod_timer(), hrtimer_start() and the like"),
     Cost("syscall", 1_000, "a task's step into the kernel"),
     Cost("irq_manage", 1_000, "disable_irq(), enable_irq(), irq_set_affinity() and the like"),
     Cost("exit", 16_000, "sched_process_exit -> schedule() for the last time"),
@@ -65,6 +66,7 @@ class CostTable:
     timer_softirq: int
     sched_softirq: int
     rcu_softirq: int
+    timer_manage: int
     syscall: int
     irq_manage: int
     exit: int

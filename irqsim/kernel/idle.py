@@ -8,7 +8,7 @@ from __future__ import annotations
 from irqsim.events import SCHED_PROCESS_EXIT, TASK_DEAD
 from irqsim.kernel.sched import cond_resched, schedule, update_curr
 from irqsim.kernel.state import IDLE, Cpu, Kernel, Path, Task
-from irqsim.kernel.tick import tick_nohz_idle_enter, tick_nohz_idle_exit
+from irqsim.kernel.tick import tick_nohz_idle_exit, tick_nohz_idle_stop_tick
 from irqsim.kernel.trace import trace
 
 
@@ -16,7 +16,7 @@ def cpu_idle(k: Kernel, cpu: Cpu) -> Path:
     """Wait for interrupts; when one has made a task runnable, switch to it."""
     while True:
         while not cpu.tif_need_resched:
-            tick_nohz_idle_enter(k, cpu)
+            tick_nohz_idle_stop_tick(k, cpu)
             yield IDLE
         tick_nohz_idle_exit(k, cpu)
         yield from schedule(k, cpu)

@@ -29,6 +29,8 @@ class Release:
     (until about 5.14)."""
     folds_need_resched: bool
     """arm64 keeps PREEMPT_NEED_RESCHED beside TIF_NEED_RESCHED (since 5.0)."""
+    tick_function: str
+    """The hrtimer function that is the tick (renamed in 6.8)."""
     fair: Literal["cfs", "eevdf"]
     """The fair class's policy (EEVDF since 6.6)."""
     wake_list: Literal["reschedule", "always", "idle"]
@@ -42,11 +44,76 @@ class Release:
 
 
 RELEASES: Final[tuple[Release, ...]] = (
-    Release("4.19", "4.19.0", False, True, True, True, False, "cfs", "reschedule", True, "EIO"),
-    Release("5.10", "5.10.0", True, False, True, True, True, "cfs", "always", True, "EIO"),
-    Release("6.1", "6.1.0", True, False, True, False, True, "cfs", "always", True, "EIO"),
-    Release("6.6", "6.6.0", True, False, False, False, True, "eevdf", "idle", True, "EIO"),
-    Release("6.12", "6.12.0", True, False, False, False, True, "eevdf", "idle", False, "EPERM"),
+    Release(
+        name="4.19",
+        version="4.19.0",
+        ipi_is_irq=False,
+        gicv3_loops=True,
+        ksoftirqd_defers=True,
+        spurious_counts_all=True,
+        folds_need_resched=False,
+        tick_function="tick_sched_timer",
+        fair="cfs",
+        wake_list="reschedule",
+        lists_freed_irqs=True,
+        fixed_affinity_errno="EIO",
+    ),
+    Release(
+        name="5.10",
+        version="5.10.0",
+        ipi_is_irq=True,
+        gicv3_loops=False,
+        ksoftirqd_defers=True,
+        spurious_counts_all=True,
+        folds_need_resched=True,
+        tick_function="tick_sched_timer",
+        fair="cfs",
+        wake_list="always",
+        lists_freed_irqs=True,
+        fixed_affinity_errno="EIO",
+    ),
+    Release(
+        name="6.1",
+        version="6.1.0",
+        ipi_is_irq=True,
+        gicv3_loops=False,
+        ksoftirqd_defers=True,
+        spurious_counts_all=False,
+        folds_need_resched=True,
+        tick_function="tick_sched_timer",
+        fair="cfs",
+        wake_list="always",
+        lists_freed_irqs=True,
+        fixed_affinity_errno="EIO",
+    ),
+    Release(
+        name="6.6",
+        version="6.6.0",
+        ipi_is_irq=True,
+        gicv3_loops=False,
+        ksoftirqd_defers=False,
+        spurious_counts_all=False,
+        folds_need_resched=True,
+        tick_function="tick_sched_timer",
+        fair="eevdf",
+        wake_list="idle",
+        lists_freed_irqs=True,
+        fixed_affinity_errno="EIO",
+    ),
+    Release(
+        name="6.12",
+        version="6.12.0",
+        ipi_is_irq=True,
+        gicv3_loops=False,
+        ksoftirqd_defers=False,
+        spurious_counts_all=False,
+        folds_need_resched=True,
+        tick_function="tick_nohz_handler",
+        fair="eevdf",
+        wake_list="idle",
+        lists_freed_irqs=False,
+        fixed_affinity_errno="EPERM",
+    ),
 )
 
 

@@ -313,10 +313,10 @@ def _tasklet_action_common(k: Kernel, cpu: Cpu, vec: int) -> Path:
     batch = queue[:]
     del queue[:]
     for tasklet in batch:
+        if k.cost.tasklet_entry:
+            yield k.cost.tasklet_entry
         if not tasklet.is_running and not tasklet.count:
             tasklet.is_running = True
-            if k.cost.tasklet_entry:
-                yield k.cost.tasklet_entry
             # Cleared before it runs, so that it can be scheduled from then on.
             tasklet.sched = False
             trace(k, cpu, tasklet.entry_event)
@@ -327,9 +327,8 @@ def _tasklet_action_common(k: Kernel, cpu: Cpu, vec: int) -> Path:
         cpu.irqs_disabled = True
         queue.append(tasklet)
         raise_softirq_no_wake(k, cpu, vec)
-        yield k.cost.softirq_raise
         cpu.irqs_disabled = False
-        yield 0
+        yield k.cost.softirq_raise
 
 
 def _queue_of(cpu: Cpu, vec: int) -> list[Tasklet]:
@@ -337,11 +336,6 @@ def _queue_of(cpu: Cpu, vec: int) -> list[Tasklet]:
 
 
 # -- vectors without a list of their own -------------------------------------------------
-
-
-def run_timer_softirq(k: Kernel, cpu: Cpu) -> Path:
-    """TIMER: nothing is due.  Source: kernel/time/timer.c: run_timer_softirq."""
-    yield k.cost.timer_softirq
 
 
 def run_rebalance_domains(k: Kernel, cpu: Cpu) -> Path:

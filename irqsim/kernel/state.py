@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from irqsim.clock import EventQueue
     from irqsim.events import Context, Event, EventTable, Record
     from irqsim.kernel.costs import CostTable
+    from irqsim.kernel.dev import SoftnetData
+    from irqsim.kernel.hrtimer import HrTimerBase
     from irqsim.kernel.irq.chip import GicChip
     from irqsim.kernel.irq.ipi import IpiTable
     from irqsim.kernel.irq.irqdesc import IrqDesc
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from irqsim.kernel.release import Release
     from irqsim.kernel.sched import RunQueue
     from irqsim.kernel.softirq import Tasklet
-    from irqsim.kernel.tick import TickDevice
+    from irqsim.kernel.tick import TickSched
+    from irqsim.kernel.timer import TimerBase
 
 Path = Generator[int, None, None]
 """Kernel code that takes time."""
@@ -190,6 +193,7 @@ class Cpu:
         "due_ns",
         "frame",
         "frames",
+        "hrtimers",
         "idle",
         "irqs_disabled",
         "ksoftirqd",
@@ -201,11 +205,13 @@ class Cpu:
         "rq",
         "since_ns",
         "softirq_pending",
+        "softnet",
         "tasklet_hi_vec",
         "tasklet_vec",
         "tick",
         "tif_need_resched",
         "time",
+        "timers",
         "wake_list",
     )
 
@@ -244,8 +250,13 @@ class Cpu:
     # kernel/smp.py's.
     call_queue: list[Callable[[Cpu], Path | None]]
 
-    # kernel/tick.py's.
-    tick: TickDevice
+    # kernel/tick.py's, kernel/timer.py's, kernel/hrtimer.py's.
+    tick: TickSched
+    timers: TimerBase
+    hrtimers: HrTimerBase
+
+    # kernel/dev.py's.
+    softnet: SoftnetData
 
     # The account of its time: the engine's.
     time: CpuTime
@@ -287,10 +298,13 @@ class Kernel:
         "irq_default_affinity",
         "irq_desc",
         "jiffies",
+        "netdev_budget",
+        "netdev_budget_usecs",
         "next_pid",
         "nohz",
         "noirqdebug",
         "now_ns",
+        "nr_objects",
         "preempt_count_built",
         "preemption",
         "queue",
@@ -325,6 +339,8 @@ class Kernel:
     folds_need_resched: bool
     softirq_restart: int
     softirq_time_ns: int
+    netdev_budget: int
+    netdev_budget_usecs: int
     noirqdebug: bool
     cpus: list[Cpu]
     gic: GicChip
@@ -348,6 +364,8 @@ class Kernel:
     softirq_vec: list[Callable[[Kernel, Cpu], Path]]
     tasks: list[Task]
     next_pid: int
+    nr_objects: int
+    """How many objects have an address in the trace."""
 
     # kernel/trace.py's.
     events: EventTable

@@ -1,59 +1,70 @@
 """The periodic tick: jiffies, the running task's share, and the softirqs it raises.
 
 A CPU that runs a task ticks on every multiple of the jiffy; an idle one stops its tick when
-nothing needs it.  Jiffies are advanced by one CPU, the first that ticks; when it stops, the
-next that ticks takes over.  With all CPUs idle nobody advances them, and an interrupt that
-wakes one catches up.
+nothing needs it, and sleeps until its first timer.  Jiffies are advanced by one CPU, the first
+that ticks; when it stops, the next that ticks takes over.  With all CPUs idle nobody advances
+them, and an interrupt that wakes one catches up.
 
 Source: kernel/time/tick-sched.c: tick_sched_timer (tick_nohz_handler since 6.8),
-tick_nohz_stop_tick, tick_irq_enter; kernel/time/timer.c: update_process_times.
+tick_nohz_stop_tick, tick_nohz_irq_enter; kernel/time/timer.c: update_process_times.
 Differs: RCU wants a CPU's tick once after each time it switched tasks; the idle load balancer
 is not kicked.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IrqAction
+from irqsim.events import HRTIMER_MODE_ABS, HRTIMER_MODE_HARD, HRTIMER_MODE_PINNED, TICK_STOP
+from irqsim.kernel.hrtimer import (
+    HRTIMER_NORESTART,
+    HRTIMER_RESTART,
+    HrTimer,
+    TimerPath,
+    hrtimer_cancel,
+    hrtimer_start,
+    next_expiry,
+)
 from irqsim.kernel.sched import scheduler_tick
-from irqsim.kernel.softirq import RCU_SOFTIRQ, SCHED_SOFTIRQ, raise_softirq_no_wake
-from irqsim.kernel.state import Cpu, HandlerPath, Kernel
+from irqsim.kernel.softirq import (
+    RCU_SOFTIRQ,
+    SCHED_SOFTIRQ,
+    TIMER_SOFTIRQ,
+    raise_softirq_no_wake,
+)
+from irqsim.kernel.state import Cpu, Kernel
+from irqsim.kernel.timer import timers_due
+from irqsim.kernel.trace import trace
+
+NO_DEPENDENCY = 0
 
 
-class ClockEvent(Protocol):
-    """The timer behind a tick.  Source: struct clock_event_device, include/linux/clockchips.h."""
+class TickSched:
+    """One CPU's tick."""
 
-    def set_next_event(self, time_ns: int) -> None:
-        """Interrupt at this time, once."""
+    __slots__ = ("is_stopped", "next_balance", "rcu_wanted", "timer", "wants_look")
 
-    def shutdown(self) -> None:
-        """Do not interrupt."""
-
-
-class TickDevice:
-    """One CPU's tick, and the timer that brings it about."""
-
-    __slots__ = ("is_stopped", "next_balance", "rcu_wanted", "timer")
-
-    timer: ClockEvent
+    timer: HrTimer
     is_stopped: bool
+    wants_look: bool
+    """A timer has been armed while the tick is stopped: when to wake is to be worked out."""
     rcu_wanted: bool
     """RCU waits for this CPU: set by each task switch, cleared by the tick that raises RCU."""
     next_balance: int
     """In jiffies: SCHED is raised from then on."""
 
-    def __init__(self, timer: ClockEvent) -> None:
-        self.timer = timer
+    def __init__(self, address: int | str, symbol: str) -> None:
+        mode = HRTIMER_MODE_ABS | HRTIMER_MODE_PINNED | HRTIMER_MODE_HARD
+        self.timer = HrTimer(address, symbol, tick_sched_timer, mode)
         self.is_stopped = True
+        self.wants_look = False
         self.rcu_wanted = False
         self.next_balance = 0
 
 
-def arch_timer_handler(k: Kernel, cpu: Cpu, action: IrqAction) -> HandlerPath:
-    """The architected timer's interrupt: one tick.
+def tick_sched_timer(k: Kernel, cpu: Cpu, timer: HrTimer) -> TimerPath:
+    """One tick.  The softirqs are raised in the order TIMER, RCU, SCHED.
 
-    The softirqs are raised in the order TIMER, RCU, SCHED.
+    Source: kernel/time/tick-sched.c: tick_sched_timer; kernel/time/timer.c:
+    update_process_times.
     """
     tick = cpu.tick
     yield k.cost.tick
@@ -61,6 +72,9 @@ def arch_timer_handler(k: Kernel, cpu: Cpu, action: IrqAction) -> HandlerPath:
         k.tick_do_timer_cpu = cpu.number
     if k.tick_do_timer_cpu == cpu.number:
         update_jiffies(k)
+    if timers_due(k, cpu):
+        raise_softirq_no_wake(k, cpu, TIMER_SOFTIRQ)
+        yield k.cost.softirq_raise
     if k.rcu and tick.rcu_wanted:
         tick.rcu_wanted = False
         raise_softirq_no_wake(k, cpu, RCU_SOFTIRQ)
@@ -70,24 +84,40 @@ def arch_timer_handler(k: Kernel, cpu: Cpu, action: IrqAction) -> HandlerPath:
         raise_softirq_no_wake(k, cpu, SCHED_SOFTIRQ)
         yield k.cost.softirq_raise
     if tick.is_stopped:
-        tick.timer.shutdown()
-    else:
-        _program(k, cpu)
-    return IRQ_HANDLED
+        return HRTIMER_NORESTART
+    timer.expires_ns = _next_tick(k)
+    return HRTIMER_RESTART
 
 
-def tick_nohz_idle_enter(k: Kernel, cpu: Cpu) -> None:
+def tick_nohz_idle_stop_tick(k: Kernel, cpu: Cpu) -> None:
     """This CPU has nothing to run: stop its tick unless something needs it.
 
-    Source: kernel/time/tick-sched.c: tick_nohz_idle_stop_tick.
+    It then sleeps until its first timer, or until an interrupt.
+    Source: kernel/time/tick-sched.c: tick_nohz_next_event, tick_nohz_stop_tick.
     """
     tick = cpu.tick
-    if tick.is_stopped or not k.nohz or (k.rcu and tick.rcu_wanted):
+    if not k.nohz or (tick.is_stopped and not tick.wants_look):
         return
-    tick.is_stopped = True
-    tick.timer.shutdown()
-    if k.tick_do_timer_cpu == cpu.number:
-        k.tick_do_timer_cpu = -1
+    if k.rcu and tick.rcu_wanted and not tick.is_stopped:
+        return
+    tick.wants_look = False
+    wheel = cpu.timers.next_expiry
+    wake_ns = None if wheel is None else max(wheel * k.tick_ns, _next_tick(k))
+    other_ns = next_expiry(cpu, without=tick.timer)
+    first_ns = min((t for t in (wake_ns, other_ns) if t is not None), default=None)
+    if not tick.is_stopped:
+        if first_ns is not None and first_ns <= _next_tick(k):
+            return
+        tick.is_stopped = True
+        if k.tick_do_timer_cpu == cpu.number:
+            k.tick_do_timer_cpu = -1
+        cpu.irqs_disabled = True
+        trace(k, cpu, k.events.intern(TICK_STOP, 1, NO_DEPENDENCY))
+        cpu.irqs_disabled = False
+    if wake_ns is None:
+        hrtimer_cancel(k, cpu, tick.timer)
+    elif not tick.timer.is_queued or tick.timer.expires_ns != wake_ns:
+        hrtimer_start(k, cpu, tick.timer, wake_ns, cpu)
 
 
 def tick_nohz_idle_exit(k: Kernel, cpu: Cpu) -> None:
@@ -96,6 +126,7 @@ def tick_nohz_idle_exit(k: Kernel, cpu: Cpu) -> None:
     Source: kernel/time/tick-sched.c: tick_nohz_idle_exit.
     """
     if cpu.tick.is_stopped:
+        hrtimer_cancel(k, cpu, cpu.tick.timer)
         start_tick(k, cpu)
 
 
@@ -103,7 +134,7 @@ def start_tick(k: Kernel, cpu: Cpu) -> None:
     """Tick from the next multiple of the jiffy on."""
     cpu.tick.is_stopped = False
     update_jiffies(k)
-    _program(k, cpu)
+    hrtimer_start(k, cpu, cpu.tick.timer, _next_tick(k), cpu)
 
 
 def tick_irq_enter(k: Kernel, cpu: Cpu) -> None:
@@ -112,6 +143,7 @@ def tick_irq_enter(k: Kernel, cpu: Cpu) -> None:
     Source: kernel/time/tick-sched.c: tick_nohz_irq_enter.
     """
     if cpu.tick.is_stopped:
+        cpu.tick.wants_look = True
         update_jiffies(k)
 
 
@@ -120,5 +152,5 @@ def update_jiffies(k: Kernel) -> None:
     k.jiffies = k.now_ns // k.tick_ns
 
 
-def _program(k: Kernel, cpu: Cpu) -> None:
-    cpu.tick.timer.set_next_event((k.now_ns // k.tick_ns + 1) * k.tick_ns)
+def _next_tick(k: Kernel) -> int:
+    return (k.now_ns // k.tick_ns + 1) * k.tick_ns

@@ -11,6 +11,7 @@ from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IRQ_NONE, IRQ_WAKE_THREAD, Ir
 from irqsim.kernel.irq.settings import irqf_value
 from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Task
 from irqsim.prng import stream
+from irqsim.scenario.compile import compile_program
 from irqsim.scenario.program import NO_RESULT, Machine, Program, run_atomic, run_task, symbol_of
 from irqsim.scenario.spec import DeviceSpec
 
@@ -49,14 +50,14 @@ class Driver:
             stream(seed, f"device.{name}.handler"),
             quiet=self._quiet,
         )
-        self.program.compile(self.spec.handler or ())
+        compile_program(self.program, self.spec.handler or ())
         self.thread_program = Program(
             machine,
             f"{symbol_of(name)}_thread",
             stream(seed, f"device.{name}.thread"),
             quiet=self._quiet,
         )
-        self.thread_program.compile(self.spec.thread or ())
+        compile_program(self.thread_program, self.spec.thread or ())
 
     def new_action(self, k: Kernel) -> IrqAction:
         """The irqaction that request_irq() would install."""
@@ -94,7 +95,7 @@ class Driver:
         """The primary handler: quiet the device, run the steps, say whose interrupt it was."""
         device, ack = self.device, self.spec.ack
         pe = cpu.number if self.desc.percpu else 0
-        is_wanted = device.wants[pe] > 0
+        is_wanted = device.wants[pe] > 0 and not device.is_masked
         if is_wanted and ack == "start":
             device.quiet(pe)
         result = NO_RESULT

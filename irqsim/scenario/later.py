@@ -27,12 +27,8 @@ class Later:
 _ON: Final = (True,)
 
 LATER: Final[tuple[Later, ...]] = (
-    Later("napi", "NAPI"),
     Later("gpio", "chained GPIO controllers"),
     Later("work", "workqueues"),
-    Later("timer", "timers"),
-    Later("hrtimer", "high-resolution timers"),
-    Later("device.thread", "threaded interrupts"),
     Later("device.lpi", "message-signalled interrupts (LPI)"),
     Later("device.gpio", "chained GPIO controllers"),
     Later("device.bank", "the bcm2836 interrupt controllers"),
@@ -57,24 +53,10 @@ LATER: Final[tuple[Later, ...]] = (
     *(
         Later(f"step {verb}", what)
         for what, verbs in (
-            ("NAPI", ("napi_schedule",)),
             ("workqueues", ("queue_work", "queue_work_on", "queue_delayed_work")),
-            ("timers", ("mod_timer", "del_timer", "hrtimer_start", "hrtimer_cancel", "msleep")),
-            ("inter-processor interrupts as steps", ("smp_send_reschedule", "smp_call_function")),
             ("irq_work", ("irq_work_queue",)),
             ("mutexes", ("mutex_lock", "mutex_unlock")),
             ("wait queues", ("wait_event", "wake_up")),
-            (
-                "spinlocks",
-                (
-                    "spin_lock",
-                    "spin_unlock",
-                    "spin_lock_irqsave",
-                    "spin_unlock_irqrestore",
-                    "spin_lock_bh",
-                    "spin_unlock_bh",
-                ),
-            ),
         )
         for verb in verbs
     ),

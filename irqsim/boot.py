@@ -1,0 +1,171 @@
+"""A kernel as it stands when it has booted: CPUs idle, lines mapped, vectors open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from irqsim.clock import EventQueue
+from irqsim.events import (
+    SOFTIRQ_ENTRY,
+    SOFTIRQ_EXIT,
+    SOFTIRQ_RAISE,
+    TASK_INTERRUPTIBLE,
+    TRACEPOINTS,
+)
+from irqsim.hw.gic import Gic
+from irqsim.hw.timer import ArchTimer
+from irqsim.kernel import softirq
+from irqsim.kernel.costs import CostTable
+from irqsim.kernel.dev import SoftnetData, net_rx_action
+from irqsim.kernel.fair import initial_lag
+from irqsim.kernel.hrtimer import HrTimerBase, hrtimer_interrupt, hrtimer_run_softirq
+from irqsim.kernel.idle import cpu_idle
+from irqsim.kernel.irq import manage
+from irqsim.kernel.irq.chip import GicChip
+from irqsim.kernel.irq.handle import handle_percpu_devid_irq
+from irqsim.kernel.irq.ipi import init_ipis
+from irqsim.kernel.irq.irqdesc import IrqAction
+from irqsim.kernel.irq.irqdomain import TIMER_PPIS, VIRTUAL_TIMER, IrqDomain
+from irqsim.kernel.preempt import PREEMPT_OFFSET
+from irqsim.kernel.release import release_named
+from irqsim.kernel.sched import RunQueue, new_task
+from irqsim.kernel.state import Cpu, Frame, Kernel, Task
+from irqsim.kernel.tick import TickSched, start_tick
+from irqsim.kernel.timer import TimerBase, run_timer_softirq
+from irqsim.kernel.trace import set_tracing_on
+from irqsim.records import EventTable
+from irqsim.scenario.spec import ScenarioSpec
+
+NSEC_PER_SEC: Final = 1_000_000_000
+FIRST_USER_PID: Final = 100
+
+
+class ClockEvent:
+    """A CPU's architected timer, in the queue of the hardware's events."""
+
+    __slots__ = ("_handle", "_k", "_timer", "_time_ns")
+
+    def __init__(self, k: Kernel, timer: ArchTimer) -> None:
+        self._k = k
+        self._timer = timer
+        self._handle = 0
+        self._time_ns = -1
+
+    def set_next_event(self, time_ns: int) -> None:
+        """Interrupt at this time, once."""
+        if time_ns == self._time_ns and not self._timer.line:
+            return
+        self._k.queue.cancel(self._handle)
+        self._time_ns = time_ns
+        self._timer.set_compare(time_ns, self._k.now_ns)
+        if time_ns > self._k.now_ns:
+            self._handle = self._k.queue.schedule(time_ns, self._timer.fire)
+
+    def shutdown(self) -> None:
+        """Do not interrupt."""
+        self._time_ns = -1
+        self._k.queue.cancel(self._handle)
+        self._timer.stop(self._k.now_ns)
+
+
+def boot(spec: ScenarioSpec, gic: Gic, flush: Callable[[], None]) -> Kernel:
+    """Boot Linux on the machine that `spec` describes; `flush` takes full batches of records."""
+    k = Kernel()
+    _configure(k, spec)
+    k.trace_flush = flush
+    k.cpus = [Cpu(number) for number in range(spec.machine.cpus)]
+    k.gic = GicChip(gic, len(k.cpus), k.release.gicv3_loops)
+    reserved = tuple(device.irq for device in spec.devices if device.irq is not None)
+    k.domain = IrqDomain(k.arch, len(k.cpus), reserved)
+    for cpu in k.cpus:
+        _boot_cpu(k, cpu, gic)
+    init_ipis(k)
+    _map_timer(k)
+    _open_softirqs(k)
+    if not k.nohz:
+        for cpu in k.cpus:
+            start_tick(k, cpu)
+    return k
+
+
+def object_address(k: Kernel) -> int | str:
+    """What %p prints for the next object: 32 bits that tell nothing but sameness.
+
+    Source: lib/vsprintf.c: ptr_to_hashval.
+    """
+    k.nr_objects += 1
+    hashed = k.nr_objects * 0x9E3779B1 & 0xFFFFFFFF
+    return hashed if k.arch == "arm64" else f"{hashed:08x}"
+
+
+def _configure(k: Kernel, spec: ScenarioSpec) -> None:
+    settings = spec.kernel
+    k.arch = spec.machine.arch
+    k.release = release_named(settings.release)
+    k.cost = CostTable(spec.cost.costs, spec.run.tick)
+    k.hz, k.nohz, k.rcu = settings.hz, settings.nohz, settings.rcu
+    k.preemption = k.preempt_count_built = settings.preempt in ("full", "rt")
+    k.folds_need_resched = k.release.folds_need_resched and k.arch == "arm64"
+    k.softirq_restart, k.softirq_time_ns = settings.softirq_restart, settings.softirq_time
+    k.netdev_budget = settings.netdev_budget
+    k.netdev_budget_usecs = settings.netdev_budget_usecs
+    k.noirqdebug = settings.noirqdebug
+    k.queue = EventQueue()
+    k.tick_ns = NSEC_PER_SEC // settings.hz
+    k.now_ns = k.jiffies = 0
+    k.tick_do_timer_cpu = -1
+    k.irq_desc, k.tasks, k.next_pid = {}, [], FIRST_USER_PID
+    k.nr_objects = 0
+    k.irq_default_affinity = settings.irqaffinity or tuple(range(spec.machine.cpus))
+    k.events = EventTable()
+    # What ftrace itself writes has no switch.
+    k.trace_events = [tracepoint.system == "ftrace" for tracepoint in TRACEPOINTS]
+    set_tracing_on(k, True)
+    k.trace_clock_ns = spec.run.clock
+    k.trace_records = []
+    k.dmesg, k.console = [], lambda line: None
+    k.softirq_events = tuple(
+        tuple(k.events.intern(tracepoint, vec) for vec in range(softirq.NR_SOFTIRQS))
+        for tracepoint in (SOFTIRQ_RAISE, SOFTIRQ_ENTRY, SOFTIRQ_EXIT)
+    )
+
+
+def _boot_cpu(k: Kernel, cpu: Cpu, gic: Gic) -> None:
+    number = cpu.number
+    cpu.rq = RunQueue()
+    cpu.hrtimers = HrTimerBase(ClockEvent(k, ArchTimer(gic, VIRTUAL_TIMER, number)))
+    cpu.timers = TimerBase()
+    cpu.tick = TickSched(object_address(k), k.release.tick_function)
+    cpu.softnet = SoftnetData()
+    cpu.idle = idle = Task(f"swapper/{number}", 0, (number,))
+    cpu.current = idle
+    cpu.preempt_count = PREEMPT_OFFSET if k.preempt_count_built else 0
+    idle.frames.append(Frame(cpu_idle(k, cpu), False, cpu.preempt_count))
+    cpu.frames, cpu.frame = idle.frames, idle.frames[0]
+    pid = 13 if number == 0 else 16 + 5 * number
+    body = softirq.run_ksoftirqd(k, cpu)
+    cpu.ksoftirqd = new_task(k, f"ksoftirqd/{number}", body, (number,), pid)
+    cpu.ksoftirqd.state = TASK_INTERRUPTIBLE
+    cpu.ksoftirqd.vlag_ns = initial_lag(k)
+
+
+def _map_timer(k: Kernel) -> None:
+    for ppi in TIMER_PPIS:
+        k.domain.create_mapping(k, ppi, k.gic, handle_percpu_devid_irq, percpu=True)
+    timer = k.domain.descs[VIRTUAL_TIMER]
+    action = IrqAction(k, timer.irq, "arch_timer", 0, 0, hrtimer_interrupt)
+    refusal = manage.setup_irq(k, timer, action, is_level=True)
+    assert refusal is None
+
+
+def _open_softirqs(k: Kernel) -> None:
+    """open_softirq() for every vector.  NET_TX, BLOCK and IRQ_POLL have nothing to do here."""
+    k.softirq_vec = [softirq.no_action] * softirq.NR_SOFTIRQS
+    k.softirq_vec[softirq.HI_SOFTIRQ] = softirq.tasklet_hi_action
+    k.softirq_vec[softirq.TIMER_SOFTIRQ] = run_timer_softirq
+    k.softirq_vec[softirq.NET_RX_SOFTIRQ] = net_rx_action
+    k.softirq_vec[softirq.TASKLET_SOFTIRQ] = softirq.tasklet_action
+    k.softirq_vec[softirq.SCHED_SOFTIRQ] = softirq.run_rebalance_domains
+    k.softirq_vec[softirq.HRTIMER_SOFTIRQ] = hrtimer_run_softirq
+    k.softirq_vec[softirq.RCU_SOFTIRQ] = softirq.rcu_core

@@ -1,0 +1,237 @@
+"""The timer wheel: timers counted in jiffies, run by the TIMER softirq.
+
+A timer is sorted into a bucket by its distance: each level of the wheel is eight times coarser
+than the one below, and a timer never fires early, so that it fires on the tick after the jiffy
+that was asked for.  Within a bucket the last one added runs first.
+
+Source: kernel/time/timer.c: calc_wheel_index, __mod_timer, run_local_timers, __run_timers,
+collect_expired_timers, schedule_timeout.
+Differs: every timer is pinned to the CPU that armed it; no deferrable base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from irqsim.events import (
+    TASK_UNINTERRUPTIBLE,
+    TIMER_CANCEL,
+    TIMER_EXPIRE_ENTRY,
+    TIMER_EXPIRE_EXIT,
+    TIMER_PINNED,
+    TIMER_START,
+    Event,
+)
+from irqsim.kernel.sched import schedule, wake_up_process
+from irqsim.kernel.state import Cpu, Kernel, Path, Task
+from irqsim.kernel.trace import trace
+
+LVL_CLK_SHIFT: Final = 3
+LVL_BITS: Final = 6
+LVL_SIZE: Final = 1 << LVL_BITS
+LVL_MASK: Final = LVL_SIZE - 1
+NR_LEVELS: Final[dict[bool, int]] = {False: 8, True: 9}
+"""LVL_DEPTH, by whether HZ exceeds 100."""
+TIMER_ARRAY_SHIFT: Final = 22
+
+
+class TimerList:
+    """A struct timer_list.  Changed by the functions below only."""
+
+    __slots__ = (
+        "address",
+        "bucket",
+        "cpu",
+        "expires",
+        "function",
+        "is_pending",
+        "is_running",
+        "level",
+        "serial",
+        "symbol",
+    )
+
+    address: int | str
+    symbol: str
+    function: Callable[[Kernel, Cpu], Path]
+    expires: int
+    """The jiffy that was asked for."""
+    bucket: int
+    """The jiffy at which it fires."""
+    level: int
+    serial: int
+    cpu: int
+    is_pending: bool
+    is_running: bool
+
+    def __init__(
+        self, address: int | str, symbol: str, function: Callable[[Kernel, Cpu], Path]
+    ) -> None:
+        self.address = address
+        self.symbol = symbol
+        self.function = function
+        self.expires = self.bucket = self.level = self.serial = self.cpu = 0
+        self.is_pending = False
+        self.is_running = False
+
+
+class TimerBase:
+    """One CPU's wheel."""
+
+    __slots__ = ("clk", "pending", "serial")
+
+    clk: int
+    """Up to which jiffy the wheel has been run."""
+    pending: list[TimerList]
+    serial: int
+
+    def __init__(self) -> None:
+        self.clk = 0
+        self.pending = []
+        self.serial = 0
+
+    @property
+    def next_expiry(self) -> int | None:
+        """The jiffy of the first bucket that holds a timer."""
+        return min((timer.bucket for timer in self.pending), default=None)
+
+
+def nsecs_to_jiffies_up(k: Kernel, duration_ns: int) -> int:
+    """A time in jiffies, rounded up."""
+    return -(-duration_ns // k.tick_ns)
+
+
+def jiffies_printed(k: Kernel, jiffies: int) -> int:
+    """Jiffies as traces show them: they start 300 s below the wrap of 32 bits.
+
+    Source: include/linux/jiffies.h: INITIAL_JIFFIES.
+    """
+    return (1 << 32) - 300 * k.hz + k.trace_clock_ns // k.tick_ns + jiffies
+
+
+def mod_timer(k: Kernel, cpu: Cpu, timer: TimerList, expires: int, target: Cpu) -> None:
+    """Arm a timer for the wheel of `target`, or move it; `expires` is a jiffy."""
+    if timer.is_pending:
+        k.cpus[timer.cpu].timers.pending.remove(timer)
+    base = target.timers
+    # The wheel of a CPU that idled has stood still: bring it up to now first.
+    if not base.pending:
+        base.clk = max(base.clk, k.jiffies)
+    timer.expires = expires
+    timer.level, timer.bucket = _calc_index(k, expires, base.clk)
+    timer.cpu = target.number
+    timer.is_pending = True
+    base.serial += 1
+    timer.serial = base.serial
+    base.pending.append(timer)
+    saved, cpu.irqs_disabled = cpu.irqs_disabled, True
+    trace(k, cpu, _start_event(k, timer))
+    cpu.irqs_disabled = saved
+    if target.tick.is_stopped and target.current is target.idle:
+        target.tick.wants_look = True
+
+
+def del_timer(k: Kernel, cpu: Cpu, timer: TimerList) -> bool:
+    """Disarm a timer; False if it was not armed."""
+    if not timer.is_pending:
+        return False
+    k.cpus[timer.cpu].timers.pending.remove(timer)
+    timer.is_pending = False
+    saved, cpu.irqs_disabled = cpu.irqs_disabled, True
+    trace(k, cpu, k.events.intern(TIMER_CANCEL, timer.address))
+    cpu.irqs_disabled = saved
+    return True
+
+
+def timers_due(k: Kernel, cpu: Cpu) -> bool:
+    """Whether the tick raises TIMER.  Source: run_local_timers()."""
+    for timer in cpu.timers.pending:
+        if timer.bucket <= k.jiffies:
+            return True
+    return False
+
+
+def run_timer_softirq(k: Kernel, cpu: Cpu) -> Path:
+    """The action of TIMER: run the timers of each bucket whose jiffy has come."""
+    base = cpu.timers
+    yield k.cost.timer_softirq
+    while True:
+        first = base.next_expiry
+        if first is None or first > k.jiffies:
+            break
+        base.clk = first + 1
+        expired = [timer for timer in base.pending if timer.bucket == first]
+        expired.sort(key=lambda timer: (-timer.level, -timer.serial))
+        for timer in expired:
+            if timer.is_pending and timer.bucket == first:
+                yield from _expire_timer(k, cpu, timer, first)
+    base.clk = max(base.clk, k.jiffies + 1)
+
+
+def _expire_timer(k: Kernel, cpu: Cpu, timer: TimerList, baseclk: int) -> Path:
+    """Source: kernel/time/timer.c: expire_timers, call_timer_fn."""
+    del_timer(k, cpu, timer)
+    timer.is_running = True
+    entry = k.events.intern(
+        TIMER_EXPIRE_ENTRY,
+        timer.address,
+        jiffies_printed(k, k.jiffies),
+        timer.symbol,
+        jiffies_printed(k, baseclk),
+    )
+    trace(k, cpu, entry)
+    yield from timer.function(k, cpu)
+    trace(k, cpu, k.events.intern(TIMER_EXPIRE_EXIT, timer.address))
+    timer.is_running = False
+
+
+def _calc_index(k: Kernel, expires: int, clk: int) -> tuple[int, int]:
+    """The level of a timer's bucket, and the jiffy at which that fires."""
+    delta = expires - clk
+    if delta < 0:
+        return 0, clk
+    levels = NR_LEVELS[k.hz > 100]
+    level = 0
+    while level < levels - 1 and delta >= LVL_MASK << (level * LVL_CLK_SHIFT):
+        level += 1
+    shift = level * LVL_CLK_SHIFT
+    expires = min(expires, clk + (LVL_MASK << shift))
+    return level, ((expires + (1 << shift)) >> shift) << shift
+
+
+def process_timeout(task: Task) -> Callable[[Kernel, Cpu], Path]:
+    """The function of a timer that ends a task's sleep."""
+
+    def path(k: Kernel, cpu: Cpu) -> Path:
+        yield from wake_up_process(k, cpu, task)
+
+    return path
+
+
+def msleep(k: Kernel, task: Task, timer: TimerList, duration_ns: int) -> Path:
+    """Sleep for at least so long, in whole jiffies and one more.
+
+    Source: kernel/time/timer.c: msleep, schedule_timeout.
+    """
+    cpu = k.cpus[task.cpu]
+    milliseconds = -(-duration_ns // 1_000_000)
+    timeout = -(-milliseconds * 1_000_000 // k.tick_ns) + 1
+    task.state = TASK_UNINTERRUPTIBLE
+    mod_timer(k, cpu, timer, k.jiffies + timeout, cpu)
+    yield from schedule(k, cpu)
+    del_timer(k, k.cpus[task.cpu], timer)
+
+
+def _start_event(k: Kernel, timer: TimerList) -> Event:
+    shift = timer.level * LVL_CLK_SHIFT
+    index = timer.level * LVL_SIZE + (timer.bucket >> shift & LVL_MASK)
+    return k.events.intern(
+        TIMER_START,
+        timer.address,
+        timer.symbol,
+        jiffies_printed(k, timer.expires),
+        jiffies_printed(k, timer.bucket),
+        jiffies_printed(k, k.jiffies),
+        index << TIMER_ARRAY_SHIFT | TIMER_PINNED | timer.cpu,
+    )
