@@ -51,7 +51,7 @@ bless: $(READY)  ## rewrite the kept logs; review the diff
 	@$(TEST) -q tests/test_golden.py --bless
 
 bench: $(READY)  ## how fast it is; never fails
-	@for bench in tests/bench_*.py; do $(BIN)/python -m tests.$$(basename $$bench .py); done
+	@for bench in $(wildcard tests/bench_*.py); do $(BIN)/python -m tests.$$(basename $$bench .py); done
 
 clean:  ## remove what these targets made
 	rm -rf .venv build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -12,7 +12,7 @@ from irqsim.scenario.reader import read_scenario
 
 EXAMPLE: Final = """\b
 Example:
-  irqsim new minimal | irqsim validate -
+  irqsim new minimal | irqsim validate - && echo valid
 """
 
 
