@@ -31,6 +31,8 @@ class IrqChip(Protocol):
     """
 
     name: str
+    prints_itself: bool
+    """It has irq_print_chip(): /proc/interrupts prints its name unpadded."""
 
     def irq_ack(self, cpu: Cpu, desc: IrqDesc) -> None:
         """Acknowledge: an edge latch is cleared."""
