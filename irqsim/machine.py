@@ -53,7 +53,7 @@ from irqsim.prng import stream
 from irqsim.scenario.compile import compile_program
 from irqsim.scenario.driver import Driver
 from irqsim.scenario.nic import Nic
-from irqsim.scenario.program import Program, run_atomic, run_task, symbol_of
+from irqsim.scenario.program import Program, return_to_user, run_atomic, run_task, symbol_of
 from irqsim.scenario.spec import (
     Arrivals,
     AtSpec,
@@ -403,9 +403,9 @@ def _task_body(k: Kernel, holder: list[Task], program: Program, loop: bool) -> P
         yield from run_task(k, task, program, program.ops)
         if not loop:
             break
-    if task.in_user:
-        task.in_user = False
-        yield k.cost.syscall
+    yield from return_to_user(k, task)
+    task.in_user = False
+    yield k.cost.syscall
     yield from do_exit(k, task)
 
 

@@ -16,7 +16,7 @@ from irqsim.scenario.reader import read_text
 from irqsim.scenario.schema import scenario_schema
 from irqsim.scenario.steps import STEPS
 from irqsim.scenario.tables import TABLES
-from tests.test_reader import FULL, TINY
+from tests.scenarios import FULL, TINY
 
 SCHEMA = scenario_schema()
 TYPES: dict[str, tuple[type, ...]] = {

@@ -101,7 +101,12 @@ def net_rx_action(k: Kernel, cpu: Cpu) -> Path:
     budget = k.netdev_budget
     batch, softnet.poll_list = softnet.poll_list, []
     repoll: list[Napi] = []
-    while batch:
+    while True:
+        if not batch:
+            if not repoll:
+                # What has been scheduled meanwhile has raised NET_RX itself.
+                return
+            break
         napi = batch.pop(0)
         work = yield from napi.poll(k, cpu, napi)
         softnet.processed += work
@@ -117,11 +122,11 @@ def net_rx_action(k: Kernel, cpu: Cpu) -> Path:
             softnet.time_squeeze += 1
             break
     softnet.poll_list = batch + softnet.poll_list + repoll
+    cpu.irqs_disabled = True
     if softnet.poll_list:
-        cpu.irqs_disabled = True
         raise_softirq_no_wake(k, cpu, NET_RX_SOFTIRQ)
-        cpu.irqs_disabled = False
-        yield 0
+    cpu.irqs_disabled = False
+    yield 0
 
 
 def _enqueue(k: Kernel, cpu: Cpu, napi: Napi) -> None:

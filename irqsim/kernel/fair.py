@@ -145,8 +145,12 @@ def yield_task(cpu: Cpu, task: Task) -> None:
 
 
 def initial_lag(k: Kernel) -> int:
-    """The lag of a kernel thread that has slept since long: it left its share unused."""
-    return BASE_SLICE_NS * _factor(k)
+    """The lag of a kernel thread that has slept since long: it left some of its share unused.
+
+    Observed, not derived: enough to go before a task whose slice has just begun anew, too
+    little to go before one that is well into its slice.
+    """
+    return BASE_SLICE_NS * _factor(k) // 8
 
 
 def _slice(k: Kernel, task: Task) -> int:

@@ -156,12 +156,15 @@ def wake_up_process(k: Kernel, cpu: Cpu, task: Task) -> Path:
 def wake_up_from_outside(k: Kernel, task: Task) -> None:
     """A wake-up whose waker the log does not show: who typed the task's name.
 
-    It reaches the target as any remote wake-up does.
+    It reaches the target as any remote wake-up does.  The waker's CPU belongs to no scheduling
+    domain, so that its sd_llc_id is 0, as CPU 0's is: the two count as sharing a cache.
+    Source: kernel/sched/topology.c: update_top_cache_domain.
     """
     task.state = TASK_RUNNING
     task.cpu = _select_task_rq(k, task)
     target = k.cpus[task.cpu]
-    if _queues_at_target(k, target):
+    shares_cache = target.number == 0 and target.current is not target.idle
+    if _queues_at_target(k, target) and not shares_cache:
         _ttwu_queue_wakelist(k, None, target, task)
     else:
         _activate(k, target, task)
