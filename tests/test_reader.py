@@ -1,4 +1,4 @@
-"""Reading scenarios: the whole language, and every fault with its place."""
+"""Reading scenarios: the whole language, where it comes from, and the order of its faults."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from irqsim.errors import ScenarioError
+from irqsim.scenario.later import Later
 from irqsim.scenario.new import template, template_names, template_summary
 from irqsim.scenario.reader import read_scenario, read_text
 from irqsim.scenario.spec import (
@@ -23,6 +24,7 @@ from irqsim.scenario.spec import (
     TaskSpec,
 )
 from irqsim.units import Duration
+from tests.scenarios import FULL, TINY, device, fault_of, faults_of
 
 
 @pytest.fixture
@@ -84,12 +86,33 @@ def test_whole_language() -> None:
     assert spec.trace.options == ("latency-format",)
 
 
-def test_features_yet_to_come_are_refused_and_never_ignored() -> None:
+def test_features_yet_to_come_are_refused_and_never_ignored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a key, a key with some values, an element of a list, a step, or a command."""
+    rows = (
+        Later("gpio", "controllers"),
+        Later("run.seed", "seeds"),
+        Later("kernel.preempt", "preemption", ("full", "rt")),
+        Later("machine.irqchip", "the other chip", ("gic-v2",)),
+        Later("trace.options", "latency", ("latency-format",)),
+        Later("step return", "returning"),
+        Later("step tasklet_schedule", "tasklets"),
+        Later("command devmem", "registers"),
+    )
+    monkeypatch.setattr("irqsim.scenario.later.LATER", rows)
     with pytest.raises(ScenarioError) as caught:
-        read_text(FULL)
-    faults = caught.value.faults
-    assert all(fault.message.startswith("not supported yet: ") for fault in faults)
-    assert all(fault.line is not None for fault in faults)
+        read_text(FULL, "a.toml")
+    assert str(caught.value).splitlines() == [
+        "a.toml:3: run.seed: not supported yet: seeds",
+        "a.toml:15: kernel.preempt: not supported yet: preemption",
+        "a.toml:43: device[0].handler[1].else[0]: not supported yet: returning",
+        "a.toml:44: device[0].handler[2]: not supported yet: returning",
+        "a.toml:92: gpio: not supported yet: controllers",
+        "a.toml:104: tasklet[0].run[0].do[0]: not supported yet: tasklets",
+        "a.toml:142: at[0].do[2]: not supported yet: registers",
+        "a.toml:147: trace.options[1]: not supported yet: latency",
+    ]
 
 
 def test_defaults_are_whole_ticks_too() -> None:
