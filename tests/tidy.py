@@ -23,7 +23,7 @@ _LAYER_0: Final = ("errors", "units")
 _LAYER_1: Final = ("records", "events", "clock", "prng")
 _LOWER: Final = (*_LAYER_0, *_LAYER_1)
 _MODEL: Final = (*_LOWER, "hw", "kernel", "scenario")
-_ALL: Final = (*_MODEL, "machine", "engine", "proc", "trace", "analysis", "cli")
+_ALL: Final = (*_MODEL, "boot", "machine", "engine", "proc", "trace", "analysis", "cli")
 
 # Who may import whom: the longest prefix of a module's name decides.
 LAYERS: Final[dict[str, tuple[str, ...]]] = {
@@ -41,7 +41,8 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
     "irqsim.kernel.irq.chip": (*_LOWER, "kernel", "hw"),
     "irqsim.scenario": _MODEL,
     "irqsim.engine": (*_MODEL, "engine"),
-    "irqsim.machine": (*_MODEL, "engine", "machine"),
+    "irqsim.boot": (*_MODEL, "engine", "boot"),
+    "irqsim.machine": (*_MODEL, "engine", "boot", "machine"),
     "irqsim.proc": (*_LOWER, "kernel", "proc"),
     "irqsim.trace": (*_LOWER, "trace"),
     "irqsim.analysis": (*_LOWER, "analysis"),
@@ -60,9 +61,10 @@ BANNED_CALLS: Final = ("hash", "id", "print", "input", "eval", "exec")
 
 # Where no float may touch the model, and where code may be a kernel path.
 INTEGERS_ONLY: Final = (
-    "irqsim.clock", "irqsim.engine", "irqsim.hw", "irqsim.kernel", "irqsim.machine", "irqsim.prng",
+    "irqsim.boot", "irqsim.clock", "irqsim.engine", "irqsim.hw", "irqsim.kernel",
+    "irqsim.machine", "irqsim.prng",
 )  # fmt: skip
-MODELS: Final = ("irqsim.engine", "irqsim.kernel", "irqsim.machine", "irqsim.scenario")
+MODELS: Final = ("irqsim.boot", "irqsim.engine", "irqsim.kernel", "irqsim.machine", "irqsim.scenario")
 
 SET: Final = re.compile(r"(?:frozenset|set|Set|MutableSet|AbstractSet)\b")
 LINK: Final = re.compile(r"https?://\S|#\d+")

@@ -17,6 +17,9 @@ from attrs import define, field
 
 from tests.tidy import MODELS, Complaints, Module, annotated, last_name
 
+READERS: Final = ("irqsim.analysis", "irqsim.cli", "irqsim.trace")
+"""What only reads records, and no model calls."""
+
 # Calls that run the path that they are given, or keep it for the engine.
 RUNNERS: Final = ("Frame", "new_task")
 
@@ -36,8 +39,8 @@ class Paths:
 
 
 def known_paths(modules: Iterable[Module]) -> Paths:
-    """The paths of the modules that model something."""
-    models = [module for module in modules if module.is_below(*MODELS)]
+    """The paths of the modules that model something, and what else they may call."""
+    models = [module for module in modules if not module.is_below(*READERS)]
     aliases = [full for module in models for full in _aliases(module)]
     paths = Paths()
     for module in models:
