@@ -108,8 +108,10 @@ def test_a_tree_appears_when_it_is_complete(tmp_path: Path) -> None:
     with Tree(final) as tree:
         tree.add("/proc/irq/24/smp_affinity", "f\n")
         tree.add("dmesg", "")
+        tree.add("proc/irq/24/uart/", "")
         assert not final.exists()
     assert (final / "proc/irq/24/smp_affinity").read_bytes() == b"f\n"
+    assert (final / "proc/irq/24/uart").is_dir()
     assert (final / "dmesg").read_bytes() == b""
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 

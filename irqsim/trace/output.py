@@ -128,10 +128,7 @@ class Tree:
 
     def create(self, path: str) -> BinaryIO:
         """Open the file of that path (a leading slash is the tree's root) for writing."""
-        parts = [part for part in path.split("/") if part]
-        if not parts or ".." in parts or "." in parts:
-            raise IrqsimError(f"{path!r} is not a path inside {self.final}")
-        place = self.root.joinpath(*parts)
+        place = self._place(path)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             return place.open("wb", buffering=0)
@@ -139,9 +136,21 @@ class Tree:
             raise write_error(error, path) from error
 
     def add(self, path: str, text: str) -> None:
-        """Write a whole file."""
-        with self.create(path) as file:
-            LineStream(file).write(text)
+        """Write a whole file; a path that ends in a slash is a directory."""
+        if path.endswith("/"):
+            try:
+                self._place(path).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise write_error(error, path) from error
+        else:
+            with self.create(path) as file:
+                LineStream(file).write(text)
+
+    def _place(self, path: str) -> Path:
+        parts = [part for part in path.split("/") if part]
+        if not parts or ".." in parts or "." in parts:
+            raise IrqsimError(f"{path!r} is not a path inside {self.final}")
+        return self.root.joinpath(*parts)
 
 
 def seconds(time_ns: int) -> str:
