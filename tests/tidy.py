@@ -23,7 +23,7 @@ _LAYER_0: Final = ("errors", "units")
 _LAYER_1: Final = ("records", "events", "clock", "prng")
 _LOWER: Final = (*_LAYER_0, *_LAYER_1)
 _MODEL: Final = (*_LOWER, "hw", "kernel", "scenario")
-_ALL: Final = (*_MODEL, "boot", "machine", "engine", "proc", "trace", "analysis", "cli")
+_ALL: Final = (*_MODEL, "engine", "boot", "machine", "proc", "trace", "analysis", "cli")
 
 # Who may import whom: the longest prefix of a module's name decides.
 LAYERS: Final[dict[str, tuple[str, ...]]] = {
@@ -64,7 +64,9 @@ INTEGERS_ONLY: Final = (
     "irqsim.boot", "irqsim.clock", "irqsim.engine", "irqsim.hw", "irqsim.kernel",
     "irqsim.machine", "irqsim.prng",
 )  # fmt: skip
-MODELS: Final = ("irqsim.boot", "irqsim.engine", "irqsim.kernel", "irqsim.machine", "irqsim.scenario")
+MODELS: Final = (
+    "irqsim.boot", "irqsim.engine", "irqsim.kernel", "irqsim.machine", "irqsim.scenario",
+)  # fmt: skip
 
 SET: Final = re.compile(r"(?:frozenset|set|Set|MutableSet|AbstractSet)\b")
 LINK: Final = re.compile(r"https?://\S|#\d+")
