@@ -18,7 +18,7 @@ from irqsim.hw.timer import ArchTimer
 from irqsim.kernel import softirq
 from irqsim.kernel.costs import CostTable
 from irqsim.kernel.dev import SoftnetData, net_rx_action
-from irqsim.kernel.fair import initial_lag
+from irqsim.kernel.fair import SHORT_RUN_LAG_NS
 from irqsim.kernel.hrtimer import HrTimerBase, hrtimer_interrupt, hrtimer_run_softirq
 from irqsim.kernel.idle import cpu_idle
 from irqsim.kernel.irq import manage
@@ -147,7 +147,7 @@ def _boot_cpu(k: Kernel, cpu: Cpu, gic: Gic) -> None:
     body = softirq.run_ksoftirqd(k, cpu)
     cpu.ksoftirqd = new_task(k, f"ksoftirqd/{number}", body, (number,), pid)
     cpu.ksoftirqd.state = TASK_INTERRUPTIBLE
-    cpu.ksoftirqd.vlag_ns = initial_lag(k)
+    cpu.ksoftirqd.vlag_ns = SHORT_RUN_LAG_NS
 
 
 def _map_timer(k: Kernel) -> None:

@@ -32,6 +32,10 @@ WEIGHTS: Final = (
 Source: kernel/sched/core.c: sched_prio_to_weight.
 """
 
+SHORT_RUN_LAG_NS: Final = -50_000
+"""The lag of a thread that ran for some microseconds and went back to sleep: it had a little
+more than its share."""
+
 LATENCY_NS: Final = 6_000_000
 MIN_GRANULARITY_NS: Final = 750_000
 WAKEUP_GRANULARITY_NS: Final = 1_000_000
@@ -87,7 +91,7 @@ def dequeue(k: Kernel, cpu: Cpu, task: Task) -> None:
     if k.release.fair == "eevdf":
         limit_ns = 2 * _slice(k, task)
         lag_ns = _average_vruntime(cpu)[0] - task.vruntime_ns
-        task.vlag_ns = max(0, min(limit_ns, lag_ns))
+        task.vlag_ns = max(-limit_ns, min(limit_ns, lag_ns))
     if cpu.rq.fair:
         least = min(other.vruntime_ns for other in cpu.rq.fair)
         cpu.rq.min_vruntime_ns = max(cpu.rq.min_vruntime_ns, least)
@@ -142,15 +146,6 @@ def yield_task(cpu: Cpu, task: Task) -> None:
     if cpu.rq.fair:
         last_ns = max(other.vruntime_ns for other in cpu.rq.fair)
         task.vruntime_ns = max(task.vruntime_ns, last_ns + 1)
-
-
-def initial_lag(k: Kernel) -> int:
-    """The lag of a kernel thread that has slept since long: it left some of its share unused.
-
-    Observed, not derived: enough to go before a task whose slice has just begun anew, too
-    little to go before one that is well into its slice.
-    """
-    return BASE_SLICE_NS * _factor(k) // 8
 
 
 def _slice(k: Kernel, task: Task) -> int:
