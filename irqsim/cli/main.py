@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.metadata
 import io
 import os
 import signal
@@ -17,7 +16,6 @@ from types import FrameType
 from typing import Final, NoReturn
 
 import click
-from click.shell_completion import shell_complete
 
 from irqsim.cli.messages import complain, put, say
 from irqsim.errors import IrqsimError
@@ -66,6 +64,8 @@ class Commands(click.Group):
 
 def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value:
+        import importlib.metadata
+
         try:
             put(f"irqsim {importlib.metadata.version('irqsim')}\n")
         except importlib.metadata.PackageNotFoundError:
@@ -105,6 +105,8 @@ def call(args: Sequence[str]) -> int:
     """Run a command and return its exit status."""
     completion = os.environ.get(COMPLETION)
     if completion:
+        from click.shell_completion import shell_complete
+
         return shell_complete(commands, {}, "irqsim", COMPLETION, completion)
     try:
         # Not click's own main(), which has another status for a reader that went away.
