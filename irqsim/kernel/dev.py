@@ -50,13 +50,16 @@ class Napi:
 class SoftnetData:
     """One CPU's struct softnet_data."""
 
-    __slots__ = ("poll_list", "processed", "time_squeeze")
+    __slots__ = ("in_net_rx_action", "poll_list", "processed", "time_squeeze")
 
     poll_list: list[Napi]
     processed: int
     time_squeeze: int
+    in_net_rx_action: bool
+    """NET_RX is at work here and will look at poll_list again (releases that look)."""
 
     def __init__(self) -> None:
+        self.in_net_rx_action = False
         self.poll_list = []
         self.processed = 0
         self.time_squeeze = 0
@@ -100,13 +103,18 @@ def net_rx_action(k: Kernel, cpu: Cpu) -> Path:
     time_limit = k.jiffies + -(-k.netdev_budget_usecs * 1000 // k.tick_ns)
     budget = k.netdev_budget
     batch, softnet.poll_list = softnet.poll_list, []
+    softnet.in_net_rx_action = k.release.net_rx_looks_again
     repoll: list[Napi] = []
     while True:
         if not batch:
-            if not repoll:
+            if repoll:
+                break
+            if not k.release.net_rx_looks_again:
                 # What has been scheduled meanwhile has raised NET_RX itself.
                 return
-            break
+            batch, softnet.poll_list = softnet.poll_list, []
+            if not batch:
+                break
         napi = batch.pop(0)
         work = yield from napi.poll(k, cpu, napi)
         softnet.processed += work
@@ -122,6 +130,7 @@ def net_rx_action(k: Kernel, cpu: Cpu) -> Path:
             softnet.time_squeeze += 1
             break
     softnet.poll_list = batch + softnet.poll_list + repoll
+    softnet.in_net_rx_action = False
     cpu.irqs_disabled = True
     if softnet.poll_list:
         raise_softirq_no_wake(k, cpu, NET_RX_SOFTIRQ)
@@ -131,4 +140,5 @@ def net_rx_action(k: Kernel, cpu: Cpu) -> Path:
 
 def _enqueue(k: Kernel, cpu: Cpu, napi: Napi) -> None:
     cpu.softnet.poll_list.append(napi)
-    raise_softirq_no_wake(k, cpu, NET_RX_SOFTIRQ)
+    if not cpu.softnet.in_net_rx_action:
+        raise_softirq_no_wake(k, cpu, NET_RX_SOFTIRQ)

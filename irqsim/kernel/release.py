@@ -37,6 +37,9 @@ class Release:
     """A remote wake-up is queued at the target: always and announced by a reschedule IPI
     (until 5.7), always and announced by a function call IPI, or so only if the target is
     idle."""
+    net_rx_looks_again: bool
+    """net_rx_action() itself takes up what is scheduled while it runs, without a raise (since
+    6.4)."""
     lists_freed_irqs: bool
     """/proc/interrupts has a row for a line without an action that has counted (until 6.10)."""
     fixed_affinity_errno: Literal["EIO", "EPERM"]
@@ -55,6 +58,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         tick_function="tick_sched_timer",
         fair="cfs",
         wake_list="reschedule",
+        net_rx_looks_again=False,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
     ),
@@ -69,6 +73,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         tick_function="tick_sched_timer",
         fair="cfs",
         wake_list="always",
+        net_rx_looks_again=False,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
     ),
@@ -83,6 +88,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         tick_function="tick_sched_timer",
         fair="cfs",
         wake_list="always",
+        net_rx_looks_again=False,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
     ),
@@ -97,6 +103,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         tick_function="tick_sched_timer",
         fair="eevdf",
         wake_list="idle",
+        net_rx_looks_again=True,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
     ),
@@ -111,6 +118,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         tick_function="tick_nohz_handler",
         fair="eevdf",
         wake_list="idle",
+        net_rx_looks_again=True,
         lists_freed_irqs=False,
         fixed_affinity_errno="EPERM",
     ),
