@@ -23,7 +23,10 @@ _LAYER_0: Final = ("errors", "units")
 _LAYER_1: Final = ("records", "events", "clock", "prng")
 _LOWER: Final = (*_LAYER_0, *_LAYER_1)
 _MODEL: Final = (*_LOWER, "hw", "kernel", "scenario")
-_ALL: Final = (*_MODEL, "engine", "boot", "machine", "proc", "trace", "analysis", "cli")
+_AROUND: Final = ("proc", "trace", "recording")
+_ALL: Final = (
+    *_MODEL, "engine", "boot", "machine", *_AROUND, "simulation", "analysis", "cli",
+)  # fmt: skip
 
 # Who may import whom: the longest prefix of a module's name decides.
 LAYERS: Final[dict[str, tuple[str, ...]]] = {
@@ -48,6 +51,9 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
     "irqsim.analysis": (*_LOWER, "analysis"),
     "irqsim.analysis.explain": (*_MODEL, "machine", "analysis"),
     "irqsim.analysis.sweep": (*_MODEL, "machine", "analysis"),
+    # Between the machine and the command line.
+    "irqsim.recording": (*_LOWER, "trace", "recording"),
+    "irqsim.simulation": (*_MODEL, "machine", *_AROUND, "simulation"),
     "irqsim.cli": _ALL,
 }
 

@@ -1,0 +1,60 @@
+"""What the files show, all in one place: the kernel, and what is not the kernel's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from attrs import define, frozen
+
+from irqsim.events import Context
+from irqsim.kernel.state import Kernel
+
+LAST_SYSTEM_PID: Final = 99
+
+
+@frozen
+class DeviceCounts:
+    """What a device and its driver have counted."""
+
+    name: str
+    arrivals: int
+    merged: int
+    dropped: int
+    services: int
+    missed: int
+
+
+@define
+class System:
+    """A machine as its files see it."""
+
+    kernel: Kernel
+    device_counts: Callable[[], tuple[DeviceCounts, ...]]
+    trace_text: Callable[[], str]
+    """The file `trace` as it stands."""
+    clear_trace: Callable[[], None]
+    options: dict[str, bool]
+    """trace_options, in the order of that file."""
+    tracer: str
+    shell_pid: int
+
+
+def online_cpus(k: Kernel) -> tuple[int, ...]:
+    """The CPUs that are online, ascending."""
+    return tuple(cpu.number for cpu in k.cpus)
+
+
+def free_shell_pid(k: Kernel) -> int:
+    """A pid for the shell that a machine is operated from: the last below the users' tasks'."""
+    used = [task.pid for task in k.tasks]
+    return next(pid for pid in range(LAST_SYSTEM_PID, -1, -1) if pid not in used)
+
+
+def shell_context(system: System) -> Context:
+    """Whoever types is a shell, in process context on the first CPU that is online.
+
+    Differs: typing takes no time, and the scheduler knows nothing of this shell.
+    """
+    k, pid = system.kernel, system.shell_pid
+    return k.events.context("sh", pid, pid, online_cpus(k)[0], 0, 0)
