@@ -23,6 +23,7 @@ from irqsim.clock import NEVER
 from irqsim.errors import LimitError
 from irqsim.kernel.preempt import HARDIRQ_MASK, SOFTIRQ_OFFSET
 from irqsim.kernel.state import IDLE, PANIC, SWITCH, Cpu, Frame, Kernel, Path
+from irqsim.kernel.trace import BATCH
 
 INSTANT_STEPS_MAX: Final = 100_000
 """Steps of one CPU within one instant: more, and time stands still."""
@@ -61,44 +62,48 @@ class Engine:
         Raises LimitError when a CPU acts without end in one instant.
         """
         k, heap, queue, cpus = self._k, self._heap, self._k.queue, self._k.cpus
-        shift, mask = self._shift, self._mask
+        shift, mask, changed, step = self._shift, self._mask, self._changed, self._step
+        records, flush = k.trace_records, k.trace_flush
         if self._limit_ns >= 0:
             self._limit_ns = NEVER if end_ns is None else end_ns
         while True:
-            now_ns = queue.next_ns
+            hardware_ns = queue.next_ns
             key = heap[0] if heap else NEVER << shift
-            is_hardware = now_ns <= key >> shift
-            if not is_hardware:
-                now_ns = key >> shift
-            if now_ns >= self._limit_ns or now_ns >= NEVER:
-                break
-            if is_hardware:
-                k.now_ns = now_ns
-                queue.run_due(now_ns)
-                self._deliver()
+            now_ns = key >> shift
+            if hardware_ns <= now_ns:
+                if hardware_ns >= self._limit_ns or hardware_ns >= NEVER:
+                    break
+                k.now_ns = hardware_ns
+                queue.run_due(hardware_ns)
+                if changed:
+                    self._deliver()
+                if len(records) >= BATCH:
+                    flush()
                 continue
+            if now_ns >= self._limit_ns:
+                break
             heappop(heap)
-            cpu = cpus[key & mask]
-            if cpu.due_ns == now_ns:
-                self._run_ahead(cpu, now_ns)
+            number = key & mask
+            cpu = cpus[number]
+            if cpu.due_ns != now_ns:
+                continue
+            # Step this CPU for as long as nobody else acts before it or at the same time.
+            while True:
+                k.now_ns = now_ns
+                step(cpu, now_ns)
+                if changed:
+                    self._deliver()
+                now_ns = cpu.due_ns
+                if now_ns >= queue.next_ns or now_ns >= self._limit_ns:
+                    break
+                key = now_ns << shift | number
+                if heap and heap[0] <= key:
+                    break
+            if now_ns != NEVER:
+                heappush(heap, now_ns << shift | number)
+            if len(records) >= BATCH:
+                flush()
         self._finish(end_ns)
-
-    def _run_ahead(self, cpu: Cpu, now_ns: int) -> None:
-        """Step one CPU for as long as nobody else acts before it or at the same time."""
-        k, heap, queue, shift, changed = self._k, self._heap, self._k.queue, self._shift, self._changed
-        number = cpu.number
-        while True:
-            k.now_ns = now_ns
-            self._step(cpu, now_ns)
-            if changed:
-                self._deliver()
-            now_ns = cpu.due_ns
-            if now_ns == NEVER:
-                return
-            key = now_ns << shift | number
-            if now_ns >= queue.next_ns or now_ns >= self._limit_ns or (heap and heap[0] <= key):
-                heappush(heap, key)
-                return
 
     def _deliver(self) -> None:
         """Interrupt the CPUs whose signal rose, where they can be interrupted."""
@@ -115,8 +120,17 @@ class Engine:
 
     def _step(self, cpu: Cpu, now_ns: int) -> None:
         """Run one CPU until it spends time or waits; sets when it is due again."""
-        if now_ns > cpu.since_ns:
-            self._account(cpu, now_ns)
+        # Charge the time since the last step to what the CPU did in it.
+        elapsed_ns = now_ns - cpu.since_ns
+        if elapsed_ns:
+            cpu.since_ns = now_ns
+            count = cpu.preempt_count
+            if count & HARDIRQ_MASK:
+                cpu.time.hardirq_ns += elapsed_ns
+            elif count & SOFTIRQ_OFFSET:
+                cpu.time.softirq_ns += elapsed_ns
+            else:
+                self._account_task(cpu, elapsed_ns)
         irq, number = self._irq, cpu.number
         budget = INSTANT_STEPS_MAX
         while budget:
@@ -172,18 +186,12 @@ class Engine:
         cpu.frame = cpu.frames[-1]
         cpu.irqs_disabled = False
 
-    def _account(self, cpu: Cpu, now_ns: int) -> None:
-        """Charge the time since the last step to what the CPU did in it."""
-        elapsed_ns = now_ns - cpu.since_ns
-        cpu.since_ns = now_ns
-        count, time = cpu.preempt_count, cpu.time
-        if count & HARDIRQ_MASK:
-            time.hardirq_ns += elapsed_ns
-        elif count & SOFTIRQ_OFFSET:
-            time.softirq_ns += elapsed_ns
-        elif cpu.current is cpu.idle:
+    def _account_task(self, cpu: Cpu, elapsed_ns: int) -> None:
+        """Charge time spent outside of interrupts and softirqs."""
+        task, time = cpu.current, cpu.time
+        if task is cpu.idle:
             time.idle_ns += elapsed_ns
-        elif cpu.current.in_user and len(cpu.frames) == 1:
+        elif task.in_user and len(cpu.frames) == 1:
             time.user_ns += elapsed_ns
         else:
             time.system_ns += elapsed_ns
@@ -194,5 +202,11 @@ class Engine:
         if end_ns is not None and self._limit_ns >= 0:
             k.now_ns = end_ns
         for cpu in k.cpus:
-            if k.now_ns > cpu.since_ns:
-                self._account(cpu, k.now_ns)
+            elapsed_ns = k.now_ns - cpu.since_ns
+            cpu.since_ns = k.now_ns
+            if cpu.preempt_count & HARDIRQ_MASK:
+                cpu.time.hardirq_ns += elapsed_ns
+            elif cpu.preempt_count & SOFTIRQ_OFFSET:
+                cpu.time.softirq_ns += elapsed_ns
+            else:
+                self._account_task(cpu, elapsed_ns)

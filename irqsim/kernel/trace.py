@@ -59,10 +59,7 @@ def trace(k: Kernel, cpu: Cpu, event: Event, depth: int = 0) -> None:
     context = contexts.get(key)
     if context is None:
         context = contexts[key] = _context(k, cpu, count)
-    records = k.trace_records
-    records.append((k.now_ns + k.trace_clock_ns, context, event))
-    if len(records) >= BATCH:
-        k.trace_flush()
+    k.trace_records.append((k.now_ns + k.trace_clock_ns, context, event))
 
 
 def set_events(k: Kernel, tracepoints: Iterable[Tracepoint], is_on: bool) -> None:
