@@ -1,0 +1,127 @@
+"""The invariants, and what checks a log against them.
+
+The log may be anybody's: this works on records and never on a machine.  Records are fed in
+their order, one by one; what is kept does not grow with the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
+
+from attrs import evolve
+
+from irqsim.analysis.invariant import Invariant, Setting, Violation, Watch
+from irqsim.analysis.rules_irq import IRQ_INVARIANTS
+from irqsim.analysis.rules_log import LOG_INVARIANTS
+from irqsim.analysis.rules_sched import SCHED_INVARIANTS
+from irqsim.analysis.rules_softirq import SOFTIRQ_INVARIANTS
+from irqsim.analysis.rules_wake import WAKE_INVARIANTS
+from irqsim.events import TRACEPOINTS, Record, Tracepoint
+
+__all__ = ["INVARIANTS", "Checker", "Invariant", "Setting", "Violation", "check"]
+
+INVARIANTS: Final[tuple[Invariant, ...]] = (
+    *IRQ_INVARIANTS,
+    *SOFTIRQ_INVARIANTS,
+    *SCHED_INVARIANTS,
+    *WAKE_INVARIANTS,
+    *LOG_INVARIANTS,
+)
+
+DEFAULT: Final = Setting()
+
+_NOTHING: Final[tuple[Violation, ...]] = ()
+
+
+class _Watched:
+    """One invariant over one log."""
+
+    __slots__ = ("invariant", "missing", "watch")
+
+    def __init__(self, invariant: Invariant, setting: Setting) -> None:
+        self.invariant = invariant
+        self.watch: Watch = invariant.make(setting)
+        self.missing: list[Tracepoint] = [] if setting.is_complete else list(invariant.needs)
+        """Tracepoints that have not been seen yet: until then it is silent."""
+
+
+class Checker:
+    """Checks one log."""
+
+    __slots__ = ("_by_tracepoint", "_index", "_wanted", "_watched")
+
+    def __init__(
+        self,
+        invariants: Sequence[Invariant] = INVARIANTS,
+        complete: bool = False,
+        setting: Setting = DEFAULT,
+        enabled: Collection[Tracepoint] | None = None,
+    ) -> None:
+        """`complete`: the log has everything from the start on, of the tracepoints that are
+        `enabled` (None: of all)."""
+        setting = evolve(setting, is_complete=complete)
+        self._watched = [
+            _Watched(each, setting)
+            for each in invariants
+            if each.applies(setting)
+            and (complete or each.is_strict)
+            and (enabled is None or all(needed in enabled for needed in each.needs))
+        ]
+        self._by_tracepoint: list[list[_Watched]] = [
+            [
+                each
+                for each in self._watched
+                if not each.invariant.on or tracepoint in each.invariant.on
+            ]
+            for tracepoint in TRACEPOINTS
+        ]
+        self._wanted: list[list[_Watched]] = [
+            [each for each in self._watched if tracepoint in each.missing]
+            for tracepoint in TRACEPOINTS
+        ]
+        self._index = 0
+
+    def feed(self, record: Record) -> Sequence[Violation]:
+        """Take in the next record; returns the laws that it breaks."""
+        time_ns, context, event = record
+        number = event.tracepoint.id
+        wanted = self._wanted[number]
+        if wanted:
+            for each in wanted:
+                each.missing.remove(event.tracepoint)
+            wanted.clear()
+        found: list[Violation] | None = None
+        for each in self._by_tracepoint[number]:
+            said = each.watch.step(time_ns, context, event)
+            if said and not each.missing:
+                where = f"CPU {context.cpu}, {context.comm}-{context.pid}: {said}"
+                found = [] if found is None else found
+                found.append(Violation(each.invariant.name, where, self._index, time_ns))
+        self._index += 1
+        return _NOTHING if found is None else found
+
+    def lost(self, cpu: int) -> None:
+        """Records of this CPU are missing here."""
+        for each in self._watched:
+            each.watch.lost(cpu)
+
+    def finish(self) -> Sequence[Violation]:
+        """End the log.  What is open may stay so: a log ends anywhere."""
+        return _NOTHING
+
+    def applied(self) -> tuple[Invariant, ...]:
+        """The invariants about which the log had anything to say."""
+        return tuple(each.invariant for each in self._watched if not each.missing)
+
+
+def check(
+    records: Iterable[Record],
+    complete: bool = False,
+    setting: Setting = DEFAULT,
+    enabled: Collection[Tracepoint] | None = None,
+) -> list[Violation]:
+    """All that a log breaks."""
+    checker = Checker(INVARIANTS, complete, setting, enabled)
+    found = [violation for record in records for violation in checker.feed(record)]
+    return [*found, *checker.finish()]

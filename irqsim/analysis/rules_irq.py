@@ -1,0 +1,266 @@
+"""Laws of hard interrupts: handlers, lines, IPIs, the tick.
+
+Source: kernel/irq/handle.c, kernel/irq/chip.c, include/linux/hardirq.h, kernel/softirq.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from irqsim.analysis.automaton import Automaton, Move, closing, nesting, on_cpu
+from irqsim.analysis.invariant import PERCPU_NAMES, Invariant, Setting, Stateless
+from irqsim.events import (
+    HARDIRQ,
+    HRTIMER_START,
+    IPI_ENTRY,
+    IPI_EXIT,
+    IRQ_HANDLER_ENTRY,
+    IRQ_HANDLER_EXIT,
+    IRQS_OFF,
+    NMI,
+    SCHED_SWITCH,
+    SCHED_WAKEUP,
+    SCHED_WAKING,
+    SOFTIRQ_RAISE,
+    TICK_STOP,
+    Context,
+    Event,
+)
+
+IPIS_ARE_IRQS_SINCE: Final = (5, 10)
+IPI_NAME: Final = "IPI"
+TICK_NAME: Final = "arch_timer"
+TICK_RAISES: Final = (8, 1, 9, 7)
+"""HRTIMER, TIMER, RCU, SCHED: the order in which a tick raises them."""
+
+_HANDLERS: Final = (IRQ_HANDLER_ENTRY, IRQ_HANDLER_EXIT)
+_WITH_INTERRUPTS_OFF: Final = (
+    IRQ_HANDLER_ENTRY,
+    IRQ_HANDLER_EXIT,
+    SOFTIRQ_RAISE,
+    SCHED_SWITCH,
+    SCHED_WAKING,
+    SCHED_WAKEUP,
+    TICK_STOP,
+    HRTIMER_START,
+)
+_OUTSIDE: Final = "no handler runs"
+_INSIDE: Final = "a handler runs"
+
+
+class _HandlerContext:
+    """Remembers which CPUs are inside a handler."""
+
+    __slots__ = ("_is_open",)
+
+    def __init__(self, setting: Setting) -> None:
+        self._is_open: dict[int, bool] = {}
+
+    def step(self, time_ns: int, context: Context, event: Event) -> str:
+        is_hard = context.flags & (HARDIRQ | NMI) != 0
+        is_open = self._is_open.get(context.cpu, False)
+        if event.tracepoint is IRQ_HANDLER_ENTRY:
+            self._is_open[context.cpu] = is_open = True
+        elif event.tracepoint is IRQ_HANDLER_EXIT:
+            self._is_open[context.cpu] = False
+        if is_open and not is_hard:
+            return f"{event.tracepoint.name} in a handler, without h or H"
+        return ""
+
+    def lost(self, cpu: int) -> None:
+        self._is_open.pop(cpu, None)
+
+
+class _OneCpuAtATime:
+    """Remembers which CPU runs the handlers of a line; per-CPU lines are left out."""
+
+    __slots__ = ("_cpu_of", "_percpu")
+
+    def __init__(self, setting: Setting) -> None:
+        self._cpu_of: dict[int, int] = {}
+        self._percpu = dict.fromkeys(sorted(setting.percpu_irqs), True)
+
+    def step(self, time_ns: int, context: Context, event: Event) -> str:
+        irq, name = event.values
+        assert isinstance(irq, int)
+        if event.tracepoint is IRQ_HANDLER_EXIT:
+            if self._cpu_of.get(irq) == context.cpu:
+                del self._cpu_of[irq]
+            return ""
+        if name in PERCPU_NAMES:
+            self._percpu[irq] = True
+        if irq in self._percpu:
+            return ""
+        cpu = self._cpu_of.setdefault(irq, context.cpu)
+        if cpu == context.cpu:
+            return ""
+        return f"irq {irq} begins on CPU {context.cpu} while CPU {cpu} runs its handler"
+
+    def lost(self, cpu: int) -> None:
+        self._cpu_of = {irq: other for irq, other in self._cpu_of.items() if other != cpu}
+
+
+def _interrupts_off(context: Context, event: Event) -> str:
+    if context.flags & IRQS_OFF:
+        return ""
+    return f"{event.tracepoint.name} with interrupts on"
+
+
+def _hardirq_means_off(context: Context, event: Event) -> str:
+    if context.flags & (HARDIRQ | NMI) and not context.flags & IRQS_OFF:
+        return f"{event.tracepoint.name} in a hard interrupt with interrupts on"
+    return ""
+
+
+def _ipi_handler(context: Context, event: Event) -> Iterable[Move]:
+    return ((context.cpu, "IPI" if event.values[1] == IPI_NAME else "other", None),)
+
+
+_IPI_IN_HANDLER: Final = Automaton(
+    reads={
+        IRQ_HANDLER_ENTRY: _ipi_handler,
+        IRQ_HANDLER_EXIT: on_cpu("exit"),
+        IPI_ENTRY: on_cpu("ipi"),
+    },
+    moves={
+        (_OUTSIDE, "IPI"): "the IPI's handler runs",
+        (_OUTSIDE, "other"): _INSIDE,
+        (_OUTSIDE, "exit"): _OUTSIDE,
+        # Nested handlers are the business of another law.
+        ("the IPI's handler runs", "other"): _INSIDE,
+        (_INSIDE, "other"): _INSIDE,
+        ("the IPI's handler runs", "ipi"): "the IPI's handler runs",
+        ("the IPI's handler runs", "exit"): _OUTSIDE,
+        (_INSIDE, "exit"): _OUTSIDE,
+    },
+    start=_OUTSIDE,
+)
+
+
+class _TickOrder:
+    """Watches the raises of HRTIMER, TIMER, RCU and SCHED within the tick's handler."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self, setting: Setting) -> None:
+        self._last: dict[int, int] = {}
+
+    def step(self, time_ns: int, context: Context, event: Event) -> str:
+        cpu = context.cpu
+        if event.tracepoint is IRQ_HANDLER_ENTRY:
+            if event.values[1] == TICK_NAME:
+                self._last[cpu] = -1
+            return ""
+        if event.tracepoint is IRQ_HANDLER_EXIT:
+            self._last.pop(cpu, None)
+            return ""
+        vec = event.values[0]
+        if cpu not in self._last or vec not in TICK_RAISES:
+            return ""
+        place = TICK_RAISES.index(vec)
+        if place <= self._last[cpu]:
+            return f"the tick raises vec {vec} after {TICK_RAISES[self._last[cpu]]}"
+        self._last[cpu] = place
+        return ""
+
+    def lost(self, cpu: int) -> None:
+        self._last.pop(cpu, None)
+
+
+_NESTING: Final = nesting(*_HANDLERS, _OUTSIDE, _INSIDE, skips_nmi=True)
+_CLOSING: Final = closing(
+    *_HANDLERS, _OUTSIDE, _INSIDE, lambda symbol: on_cpu(symbol, 0, skips_nmi=True)
+)
+_IPI_CLOSING: Final = closing(IPI_ENTRY, IPI_EXIT, "no IPI is handled", "an IPI is handled")
+
+IRQ_INVARIANTS: Final[tuple[Invariant, ...]] = (
+    Invariant(
+        name="hard_interrupts_do_not_nest",
+        law="On a CPU no handler begins before the last one has returned.",
+        scope="CPU",
+        source="kernel/irq/handle.c: __handle_irq_event_percpu: handlers run with interrupts off",
+        on=_NESTING.on,
+        make=_NESTING.watch,
+        needs=_HANDLERS,
+        exceptions="NMIs; drivers before 4.1 that enabled interrupts in their handler",
+    ),
+    Invariant(
+        name="irq_handler_exit_closes_its_entry",
+        law="irq_handler_exit has the irq of the irq_handler_entry before it on its CPU.",
+        scope="CPU",
+        source="kernel/irq/handle.c: __handle_irq_event_percpu",
+        on=_CLOSING.on,
+        make=_CLOSING.watch,
+        needs=_HANDLERS,
+    ),
+    Invariant(
+        name="handlers_run_in_hard_interrupt_context",
+        law="From irq_handler_entry to irq_handler_exit the context of a CPU is h, H or Z.",
+        scope="CPU",
+        source="include/linux/hardirq.h: __irq_enter_raw",
+        on=(),
+        make=_HandlerContext,
+        needs=_HANDLERS,
+        applies=lambda setting: setting.has_flags,
+    ),
+    Invariant(
+        name="hard_interrupts_keep_interrupts_off",
+        law="In hard interrupt context interrupts are off.",
+        scope="CPU",
+        source="kernel/irq/handle.c: __handle_irq_event_percpu warns of a handler that does not",
+        on=(),
+        make=lambda setting: Stateless(_hardirq_means_off),
+        applies=lambda setting: setting.has_flags,
+        exceptions="a handler that enables them, which the kernel reports",
+    ),
+    Invariant(
+        name="interrupts_are_off_where_they_must_be",
+        law="Handlers begin and end, softirqs are raised, tasks woken and switched, and the tick "
+        "is stopped with interrupts off.",
+        scope="CPU",
+        source="kernel/softirq.c: __raise_softirq_irqoff; kernel/sched/core.c: __schedule",
+        on=_WITH_INTERRUPTS_OFF,
+        make=lambda setting: Stateless(_interrupts_off),
+        applies=lambda setting: setting.has_flags,
+    ),
+    Invariant(
+        name="a_line_runs_on_one_cpu_at_a_time",
+        law="The handlers of a line that is not per-CPU run on one CPU at a time.",
+        scope="irq",
+        source="kernel/irq/chip.c: irq_may_run: IRQD_IRQ_INPROGRESS",
+        on=_HANDLERS,
+        make=_OneCpuAtATime,
+        needs=_HANDLERS,
+        exceptions="per-CPU interrupts: known by name, or by Setting.percpu_irqs",
+    ),
+    Invariant(
+        name="ipi_exit_closes_its_entry",
+        law="ipi_exit has the reason of the ipi_entry before it on its CPU.",
+        scope="CPU",
+        source="arch/arm64/kernel/smp.c: do_handle_IPI",
+        on=_IPI_CLOSING.on,
+        make=_IPI_CLOSING.watch,
+        needs=_IPI_CLOSING.on,
+    ),
+    Invariant(
+        name="ipis_are_handled_by_their_own_interrupt",
+        law="ipi_entry stands within the handler named IPI, where IPIs are interrupts.",
+        scope="CPU",
+        source="arch/arm64/kernel/smp.c: ipi_handler (since 5.10)",
+        on=_IPI_IN_HANDLER.on,
+        make=_IPI_IN_HANDLER.watch,
+        needs=(IRQ_HANDLER_ENTRY, IRQ_HANDLER_EXIT, IPI_ENTRY),
+        applies=lambda setting: setting.release >= IPIS_ARE_IRQS_SINCE,
+    ),
+    Invariant(
+        name="the_tick_raises_in_order",
+        law="A tick raises HRTIMER, TIMER, RCU and SCHED in this order, each once at most.",
+        scope="CPU",
+        source="kernel/time/timer.c: update_process_times",
+        on=(IRQ_HANDLER_ENTRY, IRQ_HANDLER_EXIT, SOFTIRQ_RAISE),
+        make=_TickOrder,
+        is_strict=False,
+        exceptions="two ticks that one late interrupt makes up for; a driver's hrtimer beside them",
+    ),
+)
