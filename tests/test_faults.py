@@ -203,6 +203,7 @@ def test_number_belongs_to_one_line() -> None:
         (device('arrivals = { poisson = "1ms" }'), "4: device[0].arrivals"),
         ('[[timer]]\nname = "t"\nrun = []\nperiod = "1ms"', "4: timer[0].period"),
         ('[[task]]\nname = "t"\nrun = ["2us"]\nloop = true', "4: task[0].loop"),
+        ('[[device]]\nname = "a"\npoll = "1ms"', "3: device[0].poll"),
         ("[kernel]\nnohz = false", "2: kernel.nohz"),
     ],
 )

@@ -164,7 +164,7 @@ def test_arrivals_of_a_file(tmp_path: Path) -> None:
         ("a = 1\nb = \n", "a.toml:2: not TOML: Invalid value (column 5)"),
         ("a = 1\na = 2", "a.toml:2: not TOML: Cannot overwrite a value"),
         ("a = '''\n\n", "a.toml:1: not TOML: Expected \"'''\" (at the end of the file)"),
-        ("a = " + "[" * 20_000, "not TOML|nested too deeply"),
+        ("a = " + "[" * 20_000, "not TOML|nested more than"),
         ("a = " + "9" * 5_000, "not TOML: "),
     ],
 )
@@ -182,6 +182,13 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b"# one\n# caf\xe9\n")
     with pytest.raises(ScenarioError, match=r"latin.toml:2: not text"):
         read_scenario(tmp_path / "latin.toml")
+
+
+def test_deep_nesting_is_refused() -> None:
+    for text in ("a = " + "[" * 500 + "]" * 500, "a" + ".a" * 500 + " = 1"):
+        assert fault_of(text) == "a.toml: nested more than 200 deep"
+    assert "nested more than" in fault_of("", f"run.seed={'[' * 150}{']' * 150}")
+    assert "a key of more than" in fault_of("", f"run{'.x' * 500}=1")
 
 
 def test_windows_files_are_read(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from irqsim.scenario.spec import Arrivals, Bursts, Listed, Periodic, Poisson
 from irqsim.units import Duration, parse_time
 
 COUNT_MAX: Final = 10**15
+FILE_MAX: Final = 64 << 20
+"""The characters of the largest file of times."""
 
 
 @frozen
@@ -129,12 +131,16 @@ def _from_file(table: dict[str, Any], place: Place) -> Listed | None:
         return None
     path = FilePath(place.reading.base_dir) / name
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(FILE_MAX + 1)
     except OSError as error:
         here.fault(f"{path}: {error.strerror or error}")
         return None
     except UnicodeDecodeError:
         here.fault(f"{path}: expected text, one time per line")
+        return None
+    if len(text) > FILE_MAX:
+        here.fault(f"{path}: larger than {FILE_MAX >> 20} MiB")
         return None
     tick_ns = place.reading.scope.tick_ns
     times = []

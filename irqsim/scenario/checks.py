@@ -159,6 +159,8 @@ def _check_end(draft: Draft) -> None:
         return
     disarmed = [step.args[0] for step in steps if step.verb in DISARMS]
     for device, place in draft.devices():
+        if device.poll is not None:
+            place.at("poll").fault(_never_stops("a poll that no step ends"))
         arrivals = device.arrivals
         if arrivals is None or isinstance(arrivals, Listed):
             continue

@@ -26,6 +26,8 @@ _PART: Final = re.compile(
     | (?P<dot>\.?)\s*(?: "(?P<double>[^"\\]*)" | '(?P<single>[^']*)' | (?P<bare>[^.=\[\]"']+)) )""",
     re.VERBOSE,
 )
+DEPTH_MAX: Final = 200
+"""How deeply a document may be nested: the parts of the longest path in it."""
 _MANY: Final = tuple(table.name for table in TABLES if table.form == "many")
 
 
@@ -42,6 +44,19 @@ def apply_overrides(document: dict[str, Any], overrides: Sequence[str], reading:
         except ValueError as error:
             key_text = typed if len(typed) <= 60 else f"{typed[:57]}..."
             reading.faults.append(Fault(OVERRIDE, None, key_text, str(error)))
+
+
+def is_deeper(value: object, depth_max: int) -> bool:
+    """Whether tables and lists are nested deeper than this; says so of any depth."""
+    level = [value]
+    for _ in range(depth_max):
+        parts = [part for part in level if isinstance(part, dict | list)]
+        level = [
+            item
+            for part in parts
+            for item in (part.values() if isinstance(part, dict) else part)
+        ]
+    return any(isinstance(part, dict | list) for part in level)
 
 
 def parse_float(text: str) -> Decimal:
@@ -70,6 +85,8 @@ def _split(override: str) -> tuple[list[str | int], str]:
             parts.append(quoted if bare is None else bare.strip())
         at = found.end()
     raw = override[at:].lstrip()[1:].strip()
+    if len(parts) > DEPTH_MAX // 2:
+        raise ValueError(f"a key of more than {DEPTH_MAX // 2} parts")
     if not parts or not raw:
         raise ValueError("expected KEY=VALUE such as 'run.seed=3'")
     return parts, raw
@@ -83,6 +100,8 @@ def _value(raw: str) -> object:
         if raw[0] in "[{\"'":
             raise ValueError(f"not a TOML value: {shown(raw)}") from error
         return raw
+    if is_deeper(table, DEPTH_MAX // 2):
+        raise ValueError(f"nested more than {DEPTH_MAX // 2} deep")
     return table["value"] if len(table) == 1 else raw
 
 

@@ -11,6 +11,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from os import PathLike, fspath
 from pathlib import Path as FilePath
 from typing import Any, Final
@@ -21,15 +22,17 @@ from irqsim.errors import Fault, ScenarioError
 from irqsim.scenario.checks import Draft, check
 from irqsim.scenario.kinds import Tick, text_of
 from irqsim.scenario.later import refuse_later
-from irqsim.scenario.locate import locate
+from irqsim.scenario.locate import Path, locate
 from irqsim.scenario.names import hint, shown
-from irqsim.scenario.overrides import apply_overrides, parse_float
+from irqsim.scenario.overrides import DEPTH_MAX, apply_overrides, is_deeper, parse_float
 from irqsim.scenario.place import OVERRIDE, Place, Reading
 from irqsim.scenario.spec import CostSpec, KernelSpec, MachineSpec, RunSpec, ScenarioSpec
 from irqsim.scenario.steps import Scope
 from irqsim.scenario.tables import CPUS_MAX, TABLES, Key, Table
 
 STDIN: Final = "stdin"
+SIZE_MAX: Final = 64 << 20
+"""The bytes of the largest scenario."""
 
 _TABLE_NAMED: Final = {table.name: table for table in TABLES}
 _SYNTAX_PLACE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -43,10 +46,13 @@ def read_scenario(path: str | PathLike[str], overrides: Sequence[str] = ()) -> S
     name = fspath(path)
     file = STDIN if name == "-" else name
     try:
-        data = sys.stdin.buffer.read() if name == "-" else FilePath(name).read_bytes()
+        with nullcontext(sys.stdin.buffer) if name == "-" else open(name, "rb") as stream:
+            data = stream.read(SIZE_MAX + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ScenarioError((Fault(file, None, "", f"cannot be read: {reason}"),)) from error
+    if len(data) > SIZE_MAX:
+        raise ScenarioError((Fault(file, None, "", f"larger than {SIZE_MAX >> 20} MiB"),))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -69,8 +75,8 @@ def read_text(
     """
     # As TOML has it, and so that the scanner counts lines as the parser does.
     text = text.replace("\r\n", "\n")
-    document = _parse(text, file)
-    reading = Reading(file, FilePath(base_dir), locate(text))
+    document, lines = _parse(text, file)
+    reading = Reading(file, FilePath(base_dir), lines)
     apply_overrides(document, overrides, reading)
     _prepare(document, reading)
     draft = _read_tables(document, reading)
@@ -81,12 +87,16 @@ def read_text(
     return draft.spec
 
 
-def _parse(text: str, file: str) -> dict[str, Any]:
-    """The TOML document.  Raises ScenarioError at the first fault of its syntax."""
+def _parse(text: str, file: str) -> tuple[dict[str, Any], dict[Path, int]]:
+    """The TOML document and its lines.  Raises ScenarioError at the first fault of syntax."""
+    too_deep = Fault(file, None, "", f"nested more than {DEPTH_MAX} deep")
     try:
-        return tomllib.loads(text, parse_float=parse_float)
+        document = tomllib.loads(text, parse_float=parse_float)
+        if is_deeper(document, DEPTH_MAX):
+            raise ScenarioError((too_deep,))
+        return document, locate(text)
     except RecursionError as error:
-        raise ScenarioError((Fault(file, None, "", "nested too deeply"),)) from error
+        raise ScenarioError((too_deep,)) from error
     except ValueError as error:
         message = str(error)
         found = _SYNTAX_PLACE.search(message)
