@@ -100,7 +100,7 @@ class Simulation:
             spec.trace.tracer,
             free_shell_pid(k),
         )
-        self._files: Files = files_of(self._system)
+        self.files: Files = files_of(self._system)
 
     # -- running -------------------------------------------------------------------------
 
@@ -133,7 +133,7 @@ class Simulation:
 
     def read_file(self, path: str) -> str:
         """What a file says now.  Raises FileError."""
-        return self._files.read(path)
+        return self.files.read(path)
 
     def tree(self) -> Iterator[tuple[str, str]]:
         """The machine's files, by their paths relative to the root, and its log as `dmesg`.
@@ -141,7 +141,7 @@ class Simulation:
         A path that ends in a slash is an empty directory.  The trace is not among them.
         """
         for below in LISTED:
-            yield from self._files.tree(below)
+            yield from self.files.tree(below)
         yield "dmesg", self.dmesg()
 
     def dmesg(self) -> str:
@@ -216,11 +216,11 @@ class Simulation:
 
     def _perform(self, command: AtCommand, now_ns: int) -> None:
         if command.verb == "cat":
-            text = self._files.read(command.path)
+            text = self.files.read(command.path)
             self.snapshots.append((now_ns, command.path, text))
         else:
             assert command.verb == "echo", command.verb
-            self._files.write(command.path, command.text, command.append)
+            self.files.write(command.path, command.text, command.append)
 
     def _take(self, records: list[Record]) -> None:
         self._recording.add(records)
