@@ -12,9 +12,9 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from irqsim.machine import Machine
     from irqsim.records import Record
     from irqsim.scenario.spec import ScenarioSpec
+    from irqsim.simulation import Simulation
 
 __all__ = ["build", "load", "run"]
 
@@ -29,9 +29,9 @@ def load(path: str | PathLike[str], *overrides: str) -> ScenarioSpec:
     return read_scenario(fspath(path), overrides)
 
 
-def build(spec: ScenarioSpec, sink: Callable[[list[Record]], None]) -> Machine:
-    """Make the machine; when it runs, it hands its records to `sink`, in batches."""
-    from irqsim.machine import build
+def build(spec: ScenarioSpec, sink: Callable[[list[Record]], None]) -> Simulation:
+    """Make a simulation; when it runs, it hands its records to `sink`, in batches."""
+    from irqsim.simulation import build
 
     return build(spec, sink)
 
@@ -39,5 +39,5 @@ def build(spec: ScenarioSpec, sink: Callable[[list[Record]], None]) -> Machine:
 def run(spec: ScenarioSpec) -> list[Record]:
     """Run a scenario and return all that the trace recorded."""
     records: list[Record] = []
-    build(spec, records.extend).run(None)
+    build(spec, records.extend).run()
     return records

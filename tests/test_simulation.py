@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import irqsim
 from irqsim.errors import IrqsimError
 from irqsim.events import IRQ_HANDLER_ENTRY, Context, EventTable, Record
 from irqsim.proc.interrupts import InterruptsTable, IpiRow, IrqRow
@@ -115,6 +117,13 @@ def test_a_ring_gives_what_is_left_at_the_end() -> None:
 
 
 # -- the facade --------------------------------------------------------------------------
+
+
+def test_the_library_runs_a_scenario(tmp_path: Path) -> None:
+    path = tmp_path / "busy.toml"
+    path.write_text(BUSY)
+    assert irqsim.run(irqsim.load(path)) == simulate(BUSY).records
+    assert irqsim.run(irqsim.load(path, "run.duration=0s")) == []
 
 
 def test_progress_is_told_and_changes_nothing() -> None:
