@@ -34,6 +34,7 @@ from irqsim.kernel.state import Cpu, Frame, Kernel, Task
 from irqsim.kernel.tick import TickSched, start_tick
 from irqsim.kernel.timer import TimerBase, run_timer_softirq
 from irqsim.kernel.trace import set_tracing_on
+from irqsim.kernel.workqueue import WorkerPools
 from irqsim.records import EventTable
 from irqsim.scenario.spec import ScenarioSpec
 
@@ -82,6 +83,7 @@ def boot(spec: ScenarioSpec, gic: Gic, flush: Callable[[], None]) -> Kernel:
         _boot_cpu(k, cpu, gic)
     init_ipis(k)
     _map_timer(k)
+    k.worker_pools = WorkerPools(len(k.cpus))
     _open_softirqs(k)
     if not k.nohz:
         for cpu in k.cpus:
@@ -111,6 +113,7 @@ def _configure(k: Kernel, spec: ScenarioSpec) -> None:
     k.netdev_budget = settings.netdev_budget
     k.netdev_budget_usecs = settings.netdev_budget_usecs
     k.noirqdebug = settings.noirqdebug
+    k.force_irqthreads = settings.threadirqs
     k.queue = EventQueue()
     k.tick_ns = NSEC_PER_SEC // settings.hz
     k.now_ns = k.jiffies = 0

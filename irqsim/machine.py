@@ -49,6 +49,7 @@ from irqsim.kernel.state import (
     Task,
 )
 from irqsim.kernel.timer import TimerList, mod_timer, nsecs_to_jiffies_up, process_timeout
+from irqsim.kernel.workqueue import Work, make_workers, queue_work
 from irqsim.prng import stream
 from irqsim.scenario.compile import compile_program
 from irqsim.scenario.driver import Driver
@@ -103,6 +104,8 @@ class Machine:
         self._hrtimers: dict[str, HrTimer] = {}
         self._sleep_timers: dict[int, TimerList] = {}
         self._locks: dict[str, SpinLock] = {}
+        self._works: dict[str, Work] = {}
+        self._delayed: dict[str, TimerList] = {}
         self.nics: dict[str, Nic] = {}
         self.gic = Gic(
             2 if spec.machine.irqchip == "gic-v2" else 3,
@@ -121,6 +124,7 @@ class Machine:
         self._build_nics()
         self._build_softirqs()
         self._build_timers()
+        self._build_works()
         self._build_tasks()
         for driver in self.drivers.values():
             driver.compile(self, spec.run.seed)
@@ -150,6 +154,22 @@ class Machine:
     def napi_schedule(self, k: Kernel, cpu: Cpu, name: str) -> Path:
         """Mask the device of a NAPI instance and have it polled."""
         yield from self.nics[name].schedule(k, cpu)
+
+    def work(self, name: str) -> Work:
+        """The work of that name."""
+        return self._works[name]
+
+    def delayed_work_timer(self, name: str) -> TimerList:
+        """The timer that queues the work of that name: the first use makes it."""
+        timer = self._delayed.get(name)
+        if timer is None:
+            work = self._works[name]
+            timer = self._delayed[name] = TimerList(
+                object_address(self.kernel),
+                "delayed_work_timer_fn",
+                lambda k, cpu: queue_work(k, cpu, work),
+            )
+        return timer
 
     def lock(self, name: str) -> SpinLock:
         """The spin lock of that name: the first use makes it."""
@@ -255,6 +275,17 @@ class Machine:
                 stream(self.spec.run.seed, f"napi.{spec.name}"),
                 self.tick_ns,
             )
+
+    def _build_works(self) -> None:
+        k = self.kernel
+        for spec in self.spec.works:
+            program = self._program(f"work.{spec.name}", symbol_of(spec.name))
+            compile_program(program, spec.run)
+            self._works[spec.name] = Work(
+                object_address(k), program.symbol, _work_function(program), spec.queue
+            )
+        if self.spec.works:
+            make_workers(k)
 
     def _build_timers(self) -> None:
         k = self.kernel
@@ -407,6 +438,15 @@ def _task_body(k: Kernel, holder: list[Task], program: Program, loop: bool) -> P
     task.in_user = False
     yield k.cost.syscall
     yield from do_exit(k, task)
+
+
+def _work_function(program: Program) -> Callable[[Kernel, Task], Path]:
+    """A work's function, in the worker that takes it."""
+
+    def path(k: Kernel, task: Task) -> Path:
+        yield from run_task(k, task, program, program.ops)
+
+    return path
 
 
 def _periodic_timer(

@@ -39,6 +39,7 @@ COSTS: Final[tuple[Cost, ...]] = (
     Cost("sched_softirq", 2_000, "SCHED: one look at the balance of the CPUs"),
     Cost("rcu_softirq", 1_000, "RCU: one quiescent state reported"),
     Cost("timer_manage", 1_000, "mod_timer(), hrtimer_start() and the like"),
+    Cost("queue_work", 0, "queue_work(), beyond waking the worker"),
     Cost("syscall", 1_000, "a task's step into the kernel"),
     Cost("irq_manage", 1_000, "disable_irq(), enable_irq(), irq_set_affinity() and the like"),
     Cost("exit", 16_000, "sched_process_exit -> schedule() for the last time"),
@@ -67,6 +68,7 @@ class CostTable:
     sched_softirq: int
     rcu_softirq: int
     timer_manage: int
+    queue_work: int
     syscall: int
     irq_manage: int
     exit: int

@@ -17,7 +17,7 @@ from irqsim.kernel.irq.ipi import do_handle_ipi
 from irqsim.kernel.irq.irqdomain import NR_IPI_SGIS
 from irqsim.kernel.preempt import HARDIRQ_OFFSET, IN_INTERRUPT_MASK
 from irqsim.kernel.sched import schedule
-from irqsim.kernel.softirq import handle_softirqs, ksoftirqd_running
+from irqsim.kernel.softirq import handle_softirqs, ksoftirqd_running, wakeup_softirqd
 from irqsim.kernel.state import Cpu, Kernel, Path
 from irqsim.kernel.tick import tick_irq_enter
 
@@ -51,7 +51,10 @@ def interrupt(k: Kernel, cpu: Cpu) -> Path:
         and not cpu.preempt_count & IN_INTERRUPT_MASK
         and not ksoftirqd_running(k, cpu)
     ):
-        yield from handle_softirqs(k, cpu)
+        if k.force_irqthreads:
+            yield from wakeup_softirqd(k, cpu)
+        else:
+            yield from handle_softirqs(k, cpu)
 
     yield k.cost.irq_exit
     if cpu.tif_need_resched:

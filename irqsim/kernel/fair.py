@@ -130,10 +130,13 @@ def preempts_at_tick(k: Kernel, cpu: Cpu, task: Task) -> bool:
 
 
 def pick_next(k: Kernel, cpu: Cpu) -> Task:
-    """Take the task that runs next off the queue: ties go to who was queued first."""
+    """Take the task that runs next off the queue.
+
+    Ties go to the heavier one, then to who was queued first.
+    """
     queue = cpu.rq.fair
     if k.release.fair == "cfs":
-        task = min(queue, key=lambda each: each.vruntime_ns)
+        task = min(queue, key=lambda each: (each.vruntime_ns, -each.weight))
     else:
         task = _pick_eevdf(queue)
         task.protected_ns = task.deadline_ns

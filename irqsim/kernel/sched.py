@@ -314,6 +314,9 @@ def schedule(k: Kernel, cpu: Cpu, preempt: bool = False) -> Path:
     Source: kernel/sched/core.c: __schedule.
     """
     task = cpu.current
+    blocks = not preempt and task.state != TASK_RUNNING
+    if blocks and task.before_sleep is not None:
+        yield from task.before_sleep()
     cpu.irqs_disabled = True
     yield k.cost.context_switch
     update_curr(k, cpu)
@@ -342,6 +345,8 @@ def schedule(k: Kernel, cpu: Cpu, preempt: bool = False) -> Path:
         yield k.cost.switch_to
     cpu.irqs_disabled = False
     yield 0
+    if blocks and task.after_sleep is not None:
+        task.after_sleep()
 
 
 def put_prev(cpu: Cpu, task: Task) -> None:

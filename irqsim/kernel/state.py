@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from irqsim.kernel.softirq import Tasklet
     from irqsim.kernel.tick import TickSched
     from irqsim.kernel.timer import TimerBase
+    from irqsim.kernel.workqueue import WorkerPools
 
 Path = Generator[int, None, None]
 """Kernel code that takes time."""
@@ -76,7 +77,9 @@ class Task:
     """A task_struct, as far as interrupts and the scheduler need one."""
 
     __slots__ = (
+        "after_sleep",
         "allowed",
+        "before_sleep",
         "comm",
         "contexts",
         "cpu",
@@ -108,6 +111,9 @@ class Task:
     tgid: int
     allowed: tuple[int, ...]
     """CPUs on which it may run, ascending."""
+    before_sleep: Callable[[], Path] | None
+    """A kworker's, called when it blocks: its pool may want another one."""
+    after_sleep: Callable[[], None] | None
 
     # The scheduler's (kernel/sched.py).
     state: int
@@ -149,6 +155,8 @@ class Task:
         self.pid = pid
         self.tgid = pid
         self.allowed = allowed
+        self.before_sleep = None
+        self.after_sleep = None
         self.state = TASK_RUNNING
         self.on_rq = False
         self.cpu = allowed[0]
@@ -195,6 +203,7 @@ class Cpu:
         "frames",
         "hrtimers",
         "idle",
+        "irq_work_list",
         "irqs_disabled",
         "ksoftirqd",
         "kstat_softirqs",
@@ -250,6 +259,9 @@ class Cpu:
     # kernel/smp.py's.
     call_queue: list[Callable[[Cpu], Path | None]]
 
+    # kernel/irq_work.py's.
+    irq_work_list: list[Callable[[Cpu], Path]]
+
     # kernel/tick.py's, kernel/timer.py's, kernel/hrtimer.py's.
     tick: TickSched
     timers: TimerBase
@@ -277,6 +289,7 @@ class Cpu:
         self.tasklet_vec = []
         self.tasklet_hi_vec = []
         self.call_queue = []
+        self.irq_work_list = []
         self.time = CpuTime()
 
 
@@ -292,6 +305,7 @@ class Kernel:
         "domain",
         "events",
         "folds_need_resched",
+        "force_irqthreads",
         "gic",
         "hz",
         "ipi",
@@ -323,6 +337,7 @@ class Kernel:
         "trace_flush",
         "trace_records",
         "tracing_on",
+        "worker_pools",
     )
 
     # Fixed when the machine is built.
@@ -337,6 +352,8 @@ class Kernel:
     preempt_count_built: bool
     """CONFIG_PREEMPT_COUNT: preempt_disable() and spin locks count."""
     folds_need_resched: bool
+    force_irqthreads: bool
+    """`threadirqs`: handlers run in threads, softirqs of hard interrupts in ksoftirqd."""
     softirq_restart: int
     softirq_time_ns: int
     netdev_budget: int
@@ -364,6 +381,7 @@ class Kernel:
     softirq_vec: list[Callable[[Kernel, Cpu], Path]]
     tasks: list[Task]
     next_pid: int
+    worker_pools: WorkerPools
     nr_objects: int
     """How many objects have an address in the trace."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from irqsim.hw.device import Device
 from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IRQ_NONE, IRQ_WAKE_THREAD, IrqAction, IrqDesc
 from irqsim.kernel.irq.settings import irqf_value
+from irqsim.kernel.irq.thread import irq_default_primary_handler
 from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Task
 from irqsim.prng import stream
 from irqsim.scenario.compile import compile_program
@@ -69,17 +70,9 @@ class Driver:
             self.spec.name,
             flags,
             self.number,
-            self.default_primary_handler if self.spec.handler is None and has_thread else self.handler,
+            irq_default_primary_handler if self.spec.handler is None and has_thread else self.handler,
             self.thread_fn if has_thread else None,
         )
-
-    def default_primary_handler(self, k: Kernel, cpu: Cpu, action: IrqAction) -> HandlerPath:
-        """What the kernel runs where a driver gave NULL: only wake the thread.
-
-        Source: kernel/irq/manage.c: irq_default_primary_handler.
-        """
-        yield 0
-        return IRQ_WAKE_THREAD
 
     def thread_fn(self, k: Kernel, task: Task, action: IrqAction) -> HandlerPath:
         """The thread function; without a handler of the driver's own it quiets the device."""

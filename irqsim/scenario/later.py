@@ -28,7 +28,6 @@ _ON: Final = (True,)
 
 LATER: Final[tuple[Later, ...]] = (
     Later("gpio", "chained GPIO controllers"),
-    Later("work", "workqueues"),
     Later("device.lpi", "message-signalled interrupts (LPI)"),
     Later("device.gpio", "chained GPIO controllers"),
     Later("device.bank", "the bcm2836 interrupt controllers"),
@@ -37,7 +36,6 @@ LATER: Final[tuple[Later, ...]] = (
     Later("device.deadline", "deadlines"),
     Later("device.on_miss", "deadlines"),
     Later("machine.irqchip", "the bcm2836 interrupt controllers", ("bcm2836",)),
-    Later("kernel.threadirqs", "forced interrupt threading", _ON),
     Later("kernel.preempt", "PREEMPT_RT", ("rt",)),
     Later("kernel.storm_threshold", "the storm detector"),
     Later("kernel.storm_window", "the storm detector"),
@@ -53,8 +51,6 @@ LATER: Final[tuple[Later, ...]] = (
     *(
         Later(f"step {verb}", what)
         for what, verbs in (
-            ("workqueues", ("queue_work", "queue_work_on", "queue_delayed_work")),
-            ("irq_work", ("irq_work_queue",)),
             ("mutexes", ("mutex_lock", "mutex_unlock")),
             ("wait queues", ("wait_event", "wake_up")),
         )

@@ -20,6 +20,7 @@ from irqsim.kernel.sched import schedule
 from irqsim.kernel.softirq import Tasklet
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.timer import TimerList
+from irqsim.kernel.workqueue import Work
 from irqsim.prng import Stream, draw
 from irqsim.units import Duration
 
@@ -81,6 +82,12 @@ class Machine(Protocol):
 
     def napi_schedule(self, k: Kernel, cpu: Cpu, name: str) -> Path:
         """Mask the device of a NAPI instance and have it polled."""
+
+    def work(self, name: str) -> Work:
+        """The work of that name."""
+
+    def delayed_work_timer(self, name: str) -> TimerList:
+        """The timer that queues the work of that name."""
 
     def lock(self, name: str) -> SpinLock:
         """The spin lock of that name: the first use makes it."""

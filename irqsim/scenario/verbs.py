@@ -10,6 +10,7 @@ from irqsim.kernel import preempt
 from irqsim.kernel.hrtimer import hrtimer_cancel, hrtimer_start
 from irqsim.kernel.irq import manage
 from irqsim.kernel.irq.irqdesc import IrqDesc
+from irqsim.kernel.irq_work import irq_work_queue
 from irqsim.kernel.locking import (
     SpinLock,
     spin_lock,
@@ -41,6 +42,7 @@ from irqsim.kernel.softirq import (
 from irqsim.kernel.state import PANIC, Cpu, Kernel, Path
 from irqsim.kernel.timer import del_timer, mod_timer, msleep, nsecs_to_jiffies_up
 from irqsim.kernel.trace import trace
+from irqsim.kernel.workqueue import queue_work
 from irqsim.prng import draw
 from irqsim.scenario.program import CALL, PATH, Op, Program
 from irqsim.scenario.spec import Arg
@@ -293,6 +295,43 @@ def _napi_schedule(program: Program, args: tuple[Arg, ...]) -> Op:
     return _path(lambda k, cpu: machine.napi_schedule(k, cpu, name))
 
 
+def _queue_work(program: Program, args: tuple[Arg, ...]) -> Op:
+    machine, name = program.machine, str(args[0])
+    return _path(lambda k, cpu: queue_work(k, cpu, machine.work(name)))
+
+
+def _queue_work_on(program: Program, args: tuple[Arg, ...]) -> Op:
+    machine, number, name = program.machine, args[0], str(args[1])
+    assert isinstance(number, int)
+    return _path(lambda k, cpu: queue_work(k, cpu, machine.work(name), k.cpus[number]))
+
+
+def _queue_delayed_work(program: Program, args: tuple[Arg, ...]) -> Op:
+    machine, name, duration = program.machine, str(args[0]), args[1]
+    assert isinstance(duration, Duration)
+
+    def path(k: Kernel, cpu: Cpu) -> Path:
+        work, timer = machine.work(name), machine.delayed_work_timer(name)
+        delay_ns = draw(duration, program.stream, machine.tick_ns)
+        if not delay_ns:
+            yield from queue_work(k, cpu, work)
+        elif not work.is_pending and not timer.is_pending:
+            mod_timer(k, cpu, timer, k.jiffies + nsecs_to_jiffies_up(k, delay_ns), cpu)
+            yield k.cost.timer_manage
+
+    return _path(path)
+
+
+def _irq_work_queue(program: Program, args: tuple[Arg, ...]) -> Op:
+    duration = args[0]
+    assert isinstance(duration, Duration)
+
+    def function(cpu: Cpu) -> Path:
+        yield draw(duration, program.stream, program.machine.tick_ns)
+
+    return _path(lambda k, cpu: irq_work_queue(k, cpu, function))
+
+
 def _locking(path: Callable[[Kernel, Cpu, SpinLock], Path]) -> Compiler:
     def compile_(program: Program, args: tuple[Arg, ...]) -> Op:
         lock = program.machine.lock(str(args[0]))
@@ -335,6 +374,10 @@ VERBS: Final[dict[str, Compiler]] = {
     "hrtimer_cancel": _hrtimer_cancel,
     "msleep": _msleep,
     "napi_schedule": _napi_schedule,
+    "queue_work": _queue_work,
+    "queue_work_on": _queue_work_on,
+    "queue_delayed_work": _queue_delayed_work,
+    "irq_work_queue": _irq_work_queue,
     "spin_lock": _locking(spin_lock),
     "spin_unlock": _locking(spin_unlock),
     "spin_lock_irqsave": _locking(spin_lock_irqsave),

@@ -14,6 +14,7 @@ from irqsim.events import IPI_ENTRY, IPI_EXIT, Event
 from irqsim.kernel.irq.handle import handle_percpu_devid_irq
 from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IrqAction
 from irqsim.kernel.irq.irqdomain import NR_IPI_SGIS
+from irqsim.kernel.irq_work import irq_work_run
 from irqsim.kernel.sched import fold_need_resched, sched_ttwu_pending
 from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Path
 from irqsim.kernel.trace import trace
@@ -110,4 +111,6 @@ def do_handle_ipi(k: Kernel, cpu: Cpu, number: int) -> Path:
             path = cpu.call_queue.pop(0)(cpu)
             if path is not None:
                 yield from path
+    elif number == k.ipi.irq_work:
+        yield from irq_work_run(cpu)
     trace(k, cpu, k.ipi.exit[number])

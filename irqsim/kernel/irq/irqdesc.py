@@ -66,9 +66,11 @@ class IrqAction:
         "flags",
         "handler",
         "irq",
+        "is_forced",
         "is_stopped",
         "name",
         "runthread",
+        "secondary",
         "thread",
         "thread_fn",
         "thread_mask",
@@ -88,6 +90,10 @@ class IrqAction:
 
     thread_fn: Callable[[Kernel, Task, IrqAction], HandlerPath] | None
     thread: Task | None
+    is_forced: bool
+    """IRQTF_FORCED_THREAD: the thread function is what the driver meant as its handler."""
+    secondary: IrqAction | None
+    """The driver's own thread, where the handler is forced into one as well."""
     thread_mask: int
     """Its bit in the line's threads_oneshot."""
 
@@ -121,6 +127,8 @@ class IrqAction:
         )
         self.thread_fn = thread_fn
         self.thread = None
+        self.is_forced = False
+        self.secondary = None
         self.thread_mask = 0
         self.warned_no_thread = False
         self.runthread = False

@@ -25,7 +25,7 @@ from irqsim.kernel.irq.settings import (
     IRQF_SHARED,
     RELEASES_WITH_COND_ONESHOT,
 )
-from irqsim.kernel.irq.thread import setup_irq_thread
+from irqsim.kernel.irq.thread import irq_setup_forced_threading, setup_irq_thread
 from irqsim.kernel.preempt import in_interrupt
 from irqsim.kernel.printk import KERN_ERR, printk, warn
 from irqsim.kernel.sched import schedule, wake_up_process
@@ -53,12 +53,14 @@ def setup_irq(
         Line(str(desc.irq), is_per_cpu_devid=desc.percpu),
         bits_per_long=32 if k.arch == "arm" else 64,
         has_cond_oneshot=k.release.name in RELEASES_WITH_COND_ONESHOT,
-        force_irqthreads=False,
+        force_irqthreads=k.force_irqthreads,
     )
     if isinstance(granted, Refusal):
         if granted.log:
             printk(k, KERN_ERR, granted.log)
         return granted
+    if k.force_irqthreads and has_handler and not desc.percpu:
+        irq_setup_forced_threading(k, action)
     action.flags = granted.flags
     desc.requested = True
     if not desc.actions:

@@ -18,13 +18,16 @@ from irqsim.events import TASK_INTERRUPTIBLE
 from irqsim.kernel.idle import do_exit
 from irqsim.kernel.irq.irqdesc import (
     IRQ_HANDLED,
+    IRQ_WAKE_THREAD,
     IRQS_ONESHOT,
     IrqAction,
     IrqDesc,
 )
 from irqsim.kernel.irq.mask import cond_unmask_irq
+from irqsim.kernel.irq.settings import IRQF_NO_THREAD, IRQF_ONESHOT, IRQF_PERCPU
 from irqsim.kernel.sched import move_task, new_task, schedule, start_task, wake_up_process
-from irqsim.kernel.state import SCHED_FIFO, Cpu, Kernel, Path, Task
+from irqsim.kernel.softirq import local_bh_disable, local_bh_enable
+from irqsim.kernel.state import SCHED_FIFO, Cpu, HandlerPath, Kernel, Path, Task
 
 TASK_COMM_LEN: Final = 16
 IRQ_THREAD_PRIO: Final = 49
@@ -34,13 +37,47 @@ IRQ_THREAD_PRIO: Final = 49
 def setup_irq_thread(k: Kernel, desc: IrqDesc, action: IrqAction) -> None:
     """Make the thread of an action that has a thread function."""
     action.thread_mask = 1 << len(desc.actions)
+    _create_thread(k, desc, action, "")
+    if action.secondary is not None:
+        _create_thread(k, desc, action.secondary, "s-")
+
+
+def _create_thread(k: Kernel, desc: IrqDesc, action: IrqAction, mark: str) -> None:
     holder: list[Task] = []
-    comm = f"irq/{desc.irq}-{action.name}"[: TASK_COMM_LEN - 1]
+    comm = f"irq/{desc.irq}-{mark}{action.name}"[: TASK_COMM_LEN - 1]
     task = new_task(k, comm, irq_thread(k, holder, desc, action), (desc.effective_cpu,))
     holder.append(task)
     task.policy, task.prio = SCHED_FIFO, IRQ_THREAD_PRIO
     task.state = TASK_INTERRUPTIBLE
     action.thread = task
+
+
+def irq_setup_forced_threading(k: Kernel, action: IrqAction) -> None:
+    """Make a thread of a handler, unless its driver has said that it must not be one.
+
+    A driver's own thread function becomes a secondary action's, with a thread of its own.
+    Source: kernel/irq/manage.c: irq_setup_forced_threading.
+    """
+    if action.flags & (IRQF_NO_THREAD | IRQF_PERCPU | IRQF_ONESHOT):
+        return
+    primary = action.handler
+    if action.thread_fn is not None:
+        action.secondary = IrqAction(
+            k, action.irq, action.name, action.flags, action.dev_id, primary, action.thread_fn
+        )
+
+    def forced(k: Kernel, task: Task, action: IrqAction) -> HandlerPath:
+        return primary(k, k.cpus[task.cpu], action)
+
+    action.thread_fn = forced
+    action.handler = irq_default_primary_handler
+    action.is_forced = True
+
+
+def irq_default_primary_handler(k: Kernel, cpu: Cpu, action: IrqAction) -> HandlerPath:
+    """The handler of an action whose driver gave none: only wake the thread."""
+    yield 0
+    return IRQ_WAKE_THREAD
 
 
 def irq_wake_thread(k: Kernel, cpu: Cpu, desc: IrqDesc, action: IrqAction) -> Path:
@@ -69,11 +106,21 @@ def irq_thread(k: Kernel, holder: list[Task], desc: IrqDesc, action: IrqAction) 
         if task.allowed != (desc.effective_cpu,):
             # IRQTF_AFFINITY: it follows the line at its next round.
             yield from move_task(k, task, (desc.effective_cpu,))
+        cpu = k.cpus[task.cpu]
+        if action.is_forced:
+            local_bh_disable(cpu)
+            cpu.irqs_disabled = True
         result = yield from thread_fn(k, task, action)
         if result == IRQ_HANDLED:
             desc.threads_handled += 1
-        if desc.istate & IRQS_ONESHOT:
+        if desc.istate & IRQS_ONESHOT and action.thread_mask:
             yield from _irq_finalize_oneshot(k, desc, action)
+        if action.is_forced:
+            cpu.irqs_disabled = False
+            yield 0
+            yield from local_bh_enable(k, cpu)
+        if result == IRQ_WAKE_THREAD and action.secondary is not None:
+            yield from _irq_wake_secondary(k, k.cpus[task.cpu], desc, action.secondary)
         yield from _wake_threads_waitq(k, task, desc)
     yield from do_exit(k, task)
 
@@ -90,6 +137,15 @@ def _irq_finalize_oneshot(k: Kernel, desc: IrqDesc, action: IrqAction) -> Path:
     desc.threads_oneshot &= ~action.thread_mask
     cond_unmask_irq(desc)
     yield 0
+
+
+def _irq_wake_secondary(k: Kernel, cpu: Cpu, desc: IrqDesc, secondary: IrqAction) -> Path:
+    """Source: kernel/irq/manage.c: irq_wake_secondary."""
+    if secondary.thread is None or secondary.runthread:
+        return
+    secondary.runthread = True
+    desc.threads_active += 1
+    yield from wake_up_process(k, cpu, secondary.thread)
 
 
 def _wake_threads_waitq(k: Kernel, task: Task, desc: IrqDesc) -> Path:
