@@ -36,7 +36,7 @@ from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq.request import Refusal
 from irqsim.kernel.locking import SpinLock
 from irqsim.kernel.printk import KERN_EMERG, KERN_WARNING, printk
-from irqsim.kernel.sched import new_task, start_task, wake_up_from_outside
+from irqsim.kernel.sched import UPTIME_NS, new_task, start_task, wake_up_from_outside
 from irqsim.kernel.softirq import Tasklet
 from irqsim.kernel.state import (
     SCHED_FIFO,
@@ -338,6 +338,8 @@ class Machine:
         task.policy, task.nice = POLICIES[spec.policy], spec.nice
         task.prio = 99 - spec.priority if spec.policy in ("fifo", "rr") else 120 + spec.nice
         task.weight = weight_of(task.policy, task.nice)
+        # New, unlike the kernel's threads: it has no sleep to be compensated for.
+        task.vruntime_ns = UPTIME_NS
         k.queue.schedule(spec.start, lambda now_ns: self._start_task(task))
         return task
 

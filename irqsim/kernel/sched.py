@@ -41,6 +41,8 @@ from irqsim.kernel.state import (
 from irqsim.kernel.trace import trace
 
 RR_TIMESLICE_MS: Final = 100
+UPTIME_NS: Final = 10_000_000_000
+"""Virtual time at the start of a run: who has slept since the boot has fallen behind."""
 
 # What the locks held at a tracepoint add to the preemption depth (CONFIG_PREEMPT_COUNT).
 _DEPTH_WAKING: Final = 2
@@ -64,8 +66,7 @@ class RunQueue:
     def __init__(self) -> None:
         self.rt = []
         self.fair = []
-        # A machine that has been up for a while: who slept has fallen behind.
-        self.min_vruntime_ns = 10_000_000_000
+        self.min_vruntime_ns = UPTIME_NS
 
 
 def new_task(

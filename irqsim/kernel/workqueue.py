@@ -161,7 +161,7 @@ def _create_worker(k: Kernel, pool: WorkerPool) -> None:
     task.weight = weight_of(task.policy, pool.nice)
     task.state = TASK_IDLE
     task.before_sleep = lambda: _worker_sleeping(k, task, pool)
-    task.after_sleep = lambda: _worker_running(pool)
+    task.after_sleep = lambda: _worker_running(task, pool)
     pool.nr_workers += 1
     pool.idle.append(task)
 
@@ -204,6 +204,7 @@ def _worker_sleeping(k: Kernel, task: Task, pool: WorkerPool) -> Path:
         task.state = state
 
 
-def _worker_running(pool: WorkerPool) -> None:
-    """It goes on with its work."""
-    pool.nr_running += 1
+def _worker_running(task: Task, pool: WorkerPool) -> None:
+    """A worker that slept in the middle of its work goes on with it."""
+    if task not in pool.idle:
+        pool.nr_running += 1
