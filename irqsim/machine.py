@@ -13,7 +13,6 @@ from irqsim.events import (
     HRTIMER_MODE_HARD,
     HRTIMER_MODE_REL,
     HRTIMER_MODE_SOFT,
-    TASK_INTERRUPTIBLE,
     Record,
 )
 from irqsim.hw import arrival
@@ -43,6 +42,7 @@ from irqsim.kernel.state import (
     SCHED_IDLE,
     SCHED_NORMAL,
     SCHED_RR,
+    TASK_NEW,
     Cpu,
     Kernel,
     Path,
@@ -334,7 +334,7 @@ class Machine:
         holder: list[Task] = []
         task = new_task(k, spec.name, _task_body(k, holder, program, spec.loop), allowed, spec.pid)
         holder.append(task)
-        task.state = TASK_INTERRUPTIBLE
+        task.state = TASK_NEW
         task.policy, task.nice = POLICIES[spec.policy], spec.nice
         task.prio = 99 - spec.priority if spec.policy in ("fifo", "rr") else 120 + spec.nice
         task.weight = weight_of(task.policy, task.nice)
@@ -344,7 +344,7 @@ class Machine:
         return task
 
     def _start_task(self, task: Task) -> None:
-        if task.state == TASK_INTERRUPTIBLE:
+        if task.state == TASK_NEW:
             wake_up_from_outside(self.kernel, task)
 
     def _setup(self, driver: Driver) -> Refusal | None:

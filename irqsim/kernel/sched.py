@@ -19,6 +19,8 @@ from irqsim.events import (
     SCHED_SWITCH,
     SCHED_WAKEUP,
     SCHED_WAKING,
+    TASK_IDLE,
+    TASK_INTERRUPTIBLE,
     TASK_PREEMPTED,
     TASK_RUNNING,
     TASK_UNINTERRUPTIBLE,
@@ -123,9 +125,9 @@ def move_task(k: Kernel, task: Task, allowed: tuple[int, ...]) -> Path:
 def wake_up_process(k: Kernel, cpu: Cpu, task: Task) -> Path:
     """Make a sleeping task runnable; nothing, and no event, if it is not asleep.
 
-    Source: kernel/sched/core.c: try_to_wake_up.
+    Source: kernel/sched/core.c: try_to_wake_up, ttwu_state_match (TASK_NORMAL).
     """
-    if task.state == TASK_RUNNING:
+    if not task.state & (TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE | TASK_IDLE):
         return
     saved = cpu.irqs_disabled
     cpu.irqs_disabled = True

@@ -44,6 +44,9 @@ SWITCH: Final = -2
 PANIC: Final = -3
 """Yielded: the machine stops here."""
 
+TASK_NEW: Final = 0x800
+"""Not started yet: nothing but its start wakes it."""
+
 MAX_RT_PRIO: Final = 100
 DEFAULT_PRIO: Final = 120
 
