@@ -44,6 +44,8 @@ class Release:
     """/proc/interrupts has a row for a line without an action that has counted (until 6.10)."""
     fixed_affinity_errno: Literal["EIO", "EPERM"]
     """What a write to smp_affinity gets of a line that cannot be moved (EPERM since 6.12)."""
+    nr_arm64_ipis: int
+    """SGIs that arm64 requests: all eight where backtraces and KGDB have theirs (since 6.7)."""
 
 
 RELEASES: Final[tuple[Release, ...]] = (
@@ -61,6 +63,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         net_rx_looks_again=False,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
+        nr_arm64_ipis=7,
     ),
     Release(
         name="5.10",
@@ -76,6 +79,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         net_rx_looks_again=False,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
+        nr_arm64_ipis=7,
     ),
     Release(
         name="6.1",
@@ -91,6 +95,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         net_rx_looks_again=False,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
+        nr_arm64_ipis=7,
     ),
     Release(
         name="6.6",
@@ -106,6 +111,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         net_rx_looks_again=True,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
+        nr_arm64_ipis=7,
     ),
     Release(
         name="6.12",
@@ -121,6 +127,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         net_rx_looks_again=True,
         lists_freed_irqs=False,
         fixed_affinity_errno="EPERM",
+        nr_arm64_ipis=8,
     ),
 )
 

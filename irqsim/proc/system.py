@@ -15,14 +15,19 @@ LAST_SYSTEM_PID: Final = 99
 
 @frozen
 class DeviceCounts:
-    """What a device and its driver have counted."""
+    """What a device and its driver have counted: a line of /proc/irqsim."""
 
     name: str
     arrivals: int
+    """How often the hardware wanted service."""
     merged: int
+    """Edges that came while the controller still held the one before."""
     dropped: int
+    """Packets that found the receive ring full."""
     services: int
+    """How often the driver quieted it: once for all that it wanted until then."""
     missed: int
+    """Services that ended later than the deadline after the arrival."""
 
 
 @define

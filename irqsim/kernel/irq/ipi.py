@@ -83,7 +83,7 @@ def init_ipis(k: Kernel) -> None:
     for sgi in range(NR_IPI_SGIS):
         desc = k.domain.create_mapping(k, sgi, k.gic, handle_percpu_devid_irq, percpu=True)
         desc.is_level = False
-        if sgi < len(k.ipi.reasons):
+        if sgi < (k.release.nr_arm64_ipis if k.arch == "arm64" else NR_IPI_SGIS):
             action = IrqAction(k, desc.irq, "IPI", 0, sgi, ipi_handler)
             desc.actions = (action,)
             desc.depth = 0
