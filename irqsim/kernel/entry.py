@@ -44,6 +44,8 @@ def interrupt(k: Kernel, cpu: Cpu) -> Path:
         if not gic.loops:
             break
         hwirq = gic.acknowledge(cpu)
+        if hwirq < FIRST_SPECIAL:
+            yield k.cost.irq_entry
 
     cpu.preempt_count -= HARDIRQ_OFFSET
     if (

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from irqsim.kernel.smp import smp_cross_call
+from irqsim.kernel.smp import SENT_BY_IRQ_WORK, smp_cross_call
 from irqsim.kernel.state import Cpu, Kernel, Path
 
 
-def irq_work_queue(k: Kernel, cpu: Cpu, function: Callable[[Cpu], Path]) -> Path:
+def irq_work_queue(
+    k: Kernel, cpu: Cpu, symbol: str, function: Callable[[Cpu], Path]
+) -> Path:
     """Queue a function; the first of the queue sends the CPU an IPI."""
     saved, cpu.irqs_disabled = cpu.irqs_disabled, True
     cpu.irq_work_list.append(function)
     if len(cpu.irq_work_list) == 1:
-        smp_cross_call(k, cpu, 1 << cpu.number, k.ipi.irq_work)
+        smp_cross_call(k, cpu, cpu, k.ipi.irq_work, SENT_BY_IRQ_WORK, f"{symbol}+0x0/0x48")
     cpu.irqs_disabled = saved
     yield 0
 

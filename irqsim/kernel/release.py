@@ -37,6 +37,8 @@ class Release:
     """A remote wake-up is queued at the target: always and announced by a reschedule IPI
     (until 5.7), always and announced by a function call IPI, or so only if the target is
     idle."""
+    traces_ipi_senders: bool
+    """ipi_send_cpu comes before ipi_raise (since 6.4)."""
     net_rx_looks_again: bool
     """net_rx_action() itself takes up what is scheduled while it runs, without a raise (since
     6.4)."""
@@ -60,6 +62,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         tick_function="tick_sched_timer",
         fair="cfs",
         wake_list="reschedule",
+        traces_ipi_senders=False,
         net_rx_looks_again=False,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
@@ -76,6 +79,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         tick_function="tick_sched_timer",
         fair="cfs",
         wake_list="always",
+        traces_ipi_senders=False,
         net_rx_looks_again=False,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
@@ -92,6 +96,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         tick_function="tick_sched_timer",
         fair="cfs",
         wake_list="always",
+        traces_ipi_senders=False,
         net_rx_looks_again=False,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
@@ -108,6 +113,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         tick_function="tick_sched_timer",
         fair="eevdf",
         wake_list="idle",
+        traces_ipi_senders=True,
         net_rx_looks_again=True,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
@@ -124,6 +130,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         tick_function="tick_nohz_handler",
         fair="eevdf",
         wake_list="idle",
+        traces_ipi_senders=True,
         net_rx_looks_again=True,
         lists_freed_irqs=False,
         fixed_affinity_errno="EPERM",

@@ -29,7 +29,14 @@ from irqsim.events import (
 )
 from irqsim.kernel import fair
 from irqsim.kernel.preempt import PREEMPT_MASK
-from irqsim.kernel.smp import send_ipi, smp_cross_call
+from irqsim.kernel.smp import (
+    CALLED,
+    NOTHING_CALLED,
+    SENT_BY_PREEMPTION,
+    SENT_BY_WAKE_LIST,
+    send_ipi,
+    smp_cross_call,
+)
 from irqsim.kernel.state import (
     MAX_RT_PRIO,
     SCHED_RR,
@@ -201,14 +208,16 @@ def _ttwu_queue_wakelist(k: Kernel, cpu: Cpu | None, target: Cpu, task: Task) ->
         return
     by_reschedule = k.release.wake_list == "reschedule"
     number = k.ipi.reschedule if by_reschedule else k.ipi.call_function
-    _send(k, cpu, target, number)
+    _send(k, cpu, target, number, SENT_BY_WAKE_LIST, CALLED)
 
 
-def _send(k: Kernel, cpu: Cpu | None, target: Cpu, number: int) -> None:
+def _send(
+    k: Kernel, cpu: Cpu | None, target: Cpu, number: int, callsite: str, callback: str
+) -> None:
     if cpu is None:
         send_ipi(k, target.number, 1 << target.number, number)
     else:
-        smp_cross_call(k, cpu, 1 << target.number, number)
+        smp_cross_call(k, cpu, target, number, callsite, callback)
 
 
 def _select_task_rq(k: Kernel, task: Task) -> int:
@@ -294,7 +303,7 @@ def resched_curr(k: Kernel, cpu: Cpu | None, target: Cpu) -> None:
     if target is cpu:
         fold_need_resched(k, target)
     else:
-        _send(k, cpu, target, k.ipi.reschedule)
+        _send(k, cpu, target, k.ipi.reschedule, SENT_BY_PREEMPTION, NOTHING_CALLED)
 
 
 def fold_need_resched(k: Kernel, cpu: Cpu) -> None:

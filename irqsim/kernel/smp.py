@@ -6,16 +6,38 @@ Source: arch/arm64/kernel/smp.c: smp_cross_call; kernel/smp.c.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
-from irqsim.events import IPI_RAISE
+from irqsim.events import IPI_RAISE, IPI_SEND_CPU, Value
 from irqsim.kernel.state import Cpu, Kernel, Path
 from irqsim.kernel.trace import trace
 
+# What ipi_send_cpu says of who sends and of what will run, in a build of 6.12.
+SENT_BY_WAKE_LIST: Final = "ttwu_queue_wakelist+0x17c/0x198"
+SENT_BY_PREEMPTION: Final = "wakeup_preempt+0x54/0x98"
+SENT_BY_CALL: Final = "generic_exec_single+0x54/0x178"
+SENT_BY_IRQ_WORK: Final = "irq_work_queue+0x2c/0x40"
+CALLED: Final = "generic_smp_call_function_single_interrupt+0x0/0x30"
+NOTHING_CALLED: Final = "0x0"
 
-def smp_cross_call(k: Kernel, cpu: Cpu, targets: int, number: int) -> None:
-    """Raise IPI `number` on the CPUs of the mask; the signal arrives a moment later."""
-    trace(k, cpu, k.events.intern(IPI_RAISE, targets, k.ipi.reasons[number]))
-    send_ipi(k, cpu.number, targets, number)
+
+def smp_cross_call(
+    k: Kernel, cpu: Cpu, target: Cpu, number: int, callsite: str, callback: str
+) -> None:
+    """Raise IPI `number` on another CPU, or on this one; the signal arrives a moment later.
+
+    Releases that have it (since 6.4) log ipi_send_cpu before ipi_raise.
+    """
+    if k.release.traces_ipi_senders:
+        trace(k, cpu, k.events.intern(IPI_SEND_CPU, target.number, callsite, callback))
+    mask = 1 << target.number
+    trace(k, cpu, k.events.intern(IPI_RAISE, _mask_value(k, mask), k.ipi.reasons[number]))
+    send_ipi(k, cpu.number, mask, number)
+
+
+def _mask_value(k: Kernel, mask: int) -> Value:
+    """A CPU mask as the event holds it: two words of 32 bits on arm64, one on arm."""
+    return mask if k.arch == "arm64" else f"{mask:08x}"
 
 
 def send_ipi(k: Kernel, source: int, targets: int, number: int) -> None:
@@ -33,4 +55,4 @@ def smp_call_function_single_async(
     """
     target.call_queue.append(function)
     if len(target.call_queue) == 1:
-        smp_cross_call(k, cpu, 1 << target.number, k.ipi.call_function)
+        smp_cross_call(k, cpu, target, k.ipi.call_function, SENT_BY_CALL, CALLED)

@@ -27,7 +27,7 @@ from irqsim.kernel.sched import (
     schedule,
     wake_up_process,
 )
-from irqsim.kernel.smp import smp_call_function_single_async, smp_cross_call
+from irqsim.kernel.smp import NOTHING_CALLED, smp_call_function_single_async, smp_cross_call
 from irqsim.kernel.softirq import (
     HI_SOFTIRQ,
     TASKLET_SOFTIRQ,
@@ -201,7 +201,12 @@ def _syscall(program: Program, args: tuple[Arg, ...]) -> Op:
 def _smp_send_reschedule(program: Program, args: tuple[Arg, ...]) -> Op:
     number = args[0]
     assert isinstance(number, int)
-    return _call(lambda k, cpu: smp_cross_call(k, cpu, 1 << number, k.ipi.reschedule))
+
+    def call(k: Kernel, cpu: Cpu) -> None:
+        site, target = f"{program.symbol}+0x40/0x60", k.cpus[number]
+        smp_cross_call(k, cpu, target, k.ipi.reschedule, site, NOTHING_CALLED)
+
+    return _call(call)
 
 
 def _smp_call_function(program: Program, args: tuple[Arg, ...]) -> Op:
@@ -329,7 +334,7 @@ def _irq_work_queue(program: Program, args: tuple[Arg, ...]) -> Op:
     def function(cpu: Cpu) -> Path:
         yield draw(duration, program.stream, program.machine.tick_ns)
 
-    return _path(lambda k, cpu: irq_work_queue(k, cpu, function))
+    return _path(lambda k, cpu: irq_work_queue(k, cpu, program.symbol, function))
 
 
 def _locking(path: Callable[[Kernel, Cpu, SpinLock], Path]) -> Compiler:
