@@ -1,0 +1,212 @@
+"""Logs of real kernels and ours, side by side.
+
+Two logs of one scenario never have the same times, and a real one is full of what the
+scenario knows nothing of: ticks, kworkers, other devices.  So what is compared is the order
+of events on each CPU, of those things only that the scenario names.  Both logs are read as
+text, here, by a reader that shares nothing with the simulator.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from irqsim.records import Record
+from irqsim.scenario.program import symbol_of
+from irqsim.scenario.reader import read_scenario
+from irqsim.scenario.spec import ScenarioSpec
+from irqsim.simulation import Simulation, build
+from tests.conftest import ROOT
+
+PLATFORM_VECTORS: Final = ("TIMER", "SCHED", "HRTIMER", "RCU")
+"""What a real kernel raises on its own account, at any time."""
+
+ALL_EVENTS: Final = 'trace.events=["*"]'
+
+_LINE: Final = re.compile(
+    r" *(?P<comm>.+)-(?P<pid>\d+) +\[(?P<cpu>\d+)\] (?P<letters>[^ ]{4,7}) +"
+    r"(?P<seconds>\d+)\.(?P<micros>\d{6}): (?P<event>\w+): (?P<text>.*)"
+)
+
+
+def reference_folder() -> Path | None:
+    """Where the captures of real kernels are, if there are any."""
+    place = Path(os.environ.get("IRQSIM_REFERENCE", ROOT.parent / "shared" / "reference"))
+    return place if place.is_dir() else None
+
+
+# -- running -----------------------------------------------------------------------------
+
+
+@frozen
+class Run:
+    """A scenario that has run, and the log of it."""
+
+    spec: ScenarioSpec
+    simulation: Simulation
+    log: str
+
+
+def run(path: Path, *overrides: str) -> Run:
+    """Run a scenario.  Raises ScenarioError."""
+    spec = read_scenario(path, overrides)
+    records: list[Record] = []
+    simulation = build(spec, records.extend)
+    simulation.run()
+    return Run(spec, simulation, simulation.text_format().lines(records))
+
+
+# -- reading -----------------------------------------------------------------------------
+
+
+@frozen
+class Line:
+    """One line of a log."""
+
+    comm: str
+    cpu: int
+    letters: str
+    time_us: int
+    event: str
+    text: str
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What is written as key=value; a name may have blanks if it is the last."""
+        return dict(re.findall(r"(\w+)=((?:(?! \w+=| ==>).)*)", self.text))
+
+
+def lines_of(log: str) -> Iterator[Line]:
+    """The events of a log; its header and what is no event are left out."""
+    for match in map(_LINE.fullmatch, log.splitlines()):
+        if match is not None:
+            yield Line(
+                match["comm"].strip(),
+                int(match["cpu"]),
+                match["letters"],
+                int(match["seconds"]) * 1_000_000 + int(match["micros"]),
+                match["event"],
+                match["text"],
+            )
+
+
+# -- comparing ---------------------------------------------------------------------------
+
+
+@frozen
+class Cast:
+    """Who and what in a log belongs to a scenario."""
+
+    devices: tuple[str, ...]
+    functions: dict[str, str]
+    """The functions of tasklets, works and timers, as a log calls them -> their names."""
+    tasks: tuple[str, ...]
+    vectors: tuple[str, ...]
+
+    @classmethod
+    def of(cls, spec: ScenarioSpec, vectors: Iterable[str]) -> Cast:
+        """All of a scenario, and the vectors that nobody but the scenario raises."""
+        functions = {}
+        for kind, names in (
+            ("tasklet", [each.name for each in spec.tasklets]),
+            ("work", [each.name for each in spec.works]),
+            ("timer", [each.name for each in spec.timers]),
+            ("hrtimer", [each.name for each in spec.hrtimers]),
+        ):
+            for number, name in enumerate(names):
+                # The first is our log's, the second is that of the lab that makes real ones.
+                functions[symbol_of(name)] = name
+                functions[f"{kind}_{number}"] = name
+        return cls(
+            tuple(each.name for each in spec.devices),
+            functions,
+            tuple(each.name[:15] for each in spec.tasks),
+            tuple(vectors),
+        )
+
+
+class Story:
+    """Reads one log, and tells what happened on each CPU in words that know no numbers."""
+
+    def __init__(self, cast: Cast) -> None:
+        self.cast = cast
+        self._action: dict[tuple[int, str], str] = {}
+        self._timer: dict[tuple[int, str], str | None] = {}
+
+    def tell(self, lines: Iterable[Line]) -> dict[int, list[str]]:
+        """`comm letters what` for every event of the cast, by CPU."""
+        told: dict[int, list[str]] = {}
+        for line in lines:
+            what = self.what(line)
+            if what is not None:
+                comm = self.who(line.comm) or "(somebody)"
+                told.setdefault(line.cpu, []).append(f"{comm:>16} {line.letters} {what}")
+        return told
+
+    def what(self, line: Line) -> str | None:
+        """The event, if it belongs to the cast."""
+        kind, _, step = line.event.partition("_")
+        if kind == "irq":
+            return self._irq(line)
+        if kind == "softirq":
+            vector = line.text.partition("action=")[2].rstrip("]")
+            return f"{line.event} {vector}" if vector in self.cast.vectors else None
+        if kind in ("tasklet", "workqueue"):
+            name = self._function(line)
+            return f"{line.event} {name}" if name and step != "activate_work" else None
+        if step in ("expire_entry", "expire_exit"):
+            return self._expire(line, kind)
+        if line.event in ("sched_waking", "sched_wakeup"):
+            comm = self.who(line.fields["comm"])
+            return comm and f"{line.event} {comm} cpu {int(line.fields['target_cpu'])}"
+        if line.event == "sched_switch":
+            return self._switch(line)
+        return None
+
+    def who(self, comm: str) -> str | None:
+        """A task without the numbers that differ between logs; None: not of the cast."""
+        thread = re.fullmatch(r"irq/\d+-(.*)", comm)
+        if thread is not None:
+            names = [name for name in self.cast.devices if name.startswith(thread[1])]
+            return f"irq/{names[0]}" if names else None
+        is_ours = comm in self.cast.tasks or comm.startswith(("ksoftirqd/", "swapper/", "<idle>"))
+        return comm if is_ours else None
+
+    def _irq(self, line: Line) -> str | None:
+        key = line.cpu, line.fields["irq"]
+        if line.event == "irq_handler_entry":
+            self._action[key] = line.fields["name"]
+        name = self._action.get(key)
+        if name not in self.cast.devices:
+            return None
+        ret = line.fields.get("ret")
+        return f"{line.event} {name}" + (f" {ret}" if ret else "")
+
+    def _function(self, line: Line) -> str | None:
+        symbol = re.search(r"func(?:tion)?[= ](\w+)", line.text)
+        return self.cast.functions.get(symbol[1]) if symbol else None
+
+    def _expire(self, line: Line, kind: str) -> str | None:
+        if line.event.endswith("entry"):
+            self._timer[line.cpu, kind] = self._function(line)
+        name = self._timer.get((line.cpu, kind))
+        return f"{line.event} {name}" if name else None
+
+    def _switch(self, line: Line) -> str | None:
+        fields = line.fields
+        before, after = self.who(fields["prev_comm"]), self.who(fields["next_comm"])
+        if not {before, after} & {*self.cast.tasks, *map("irq/{}".format, self.cast.devices)}:
+            return None
+        return f"sched_switch {before} {fields['prev_state']} ==> {after}"
+
+
+def difference(real: list[str], ours: list[str], context: int = 4) -> str:
+    """The first places where two tellings differ, as a diff; empty if they are the same."""
+    diff = list(difflib.unified_diff(real, ours, "real", "simulated", n=context, lineterm=""))
+    return "\n".join(diff[:40])

@@ -1,0 +1,185 @@
+"""Captures of a real kernel, told again by scenarios that mirror what was done to it.
+
+Each scenario in `mirror/` describes the lines, handlers and tasklets of a capture and the
+times at which its lines were made pending.  What the capture's platform did on its own
+account (ticks, IPIs, other devices, RCU's tasks) is left out on both sides; where it shows
+in what is compared, the scenario has devices called `platform ...` for it, and says so.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from itertools import dropwhile
+from pathlib import Path
+from typing import Final
+
+import pytest
+from attrs import evolve
+
+from tests.reality import Cast, Run, Story, difference, lines_of, run
+
+MIRRORS: Final = Path(__file__).parent / "mirror"
+CAPTURE: Final = "arm64-gicv3-4cpu-mod-"
+TOLD: Final = ("plain", "shared", "tasklet", "raise-inside", "long", "disable", "multi")
+VECTORS: Final = ("HI", "TASKLET")
+"""The vectors that nobody but these scenarios raises."""
+
+SLEEPERS: Final = {"tasklet": ("init",)}
+"""Tasks whose sleeping and waking are part of the story."""
+
+
+@cache
+def mirrored(name: str) -> Run:
+    """A mirror that has run."""
+    return run(MIRRORS / f"{name}.toml")
+
+
+@pytest.fixture
+def capture(request: pytest.FixtureRequest, reference: Path) -> Path:
+    """The folder of a capture."""
+    place: Path = reference / "captures" / f"{CAPTURE}{request.param}"
+    return place
+
+
+def told(name: str, log: str) -> dict[int, list[str]]:
+    """What the lab's lines and tasklets did, from the first interrupt on."""
+    cast = Cast.of(mirrored(name).spec, VECTORS)
+    devices = tuple(device for device in cast.devices if not device.startswith("platform"))
+    story = Story(evolve(cast, devices=devices, tasks=SLEEPERS.get(name, ())))
+    lines = dropwhile(lambda line: " name=lab" not in f" {line.text}", lines_of(log))
+    # The lab's task sleeps in usleep_range(), in state D; that of the mirror in schedule().
+    return {
+        cpu: [line.replace("init D ==>", "init S ==>") for line in lines]
+        for cpu, lines in story.tell(lines).items()
+    }
+
+
+def counts(text: str) -> dict[str, tuple[int, ...]]:
+    """The numbers of a table of /proc, by what stands before and behind them in the row."""
+    rows = re.findall(r"^ *([\w ]+):((?: +\d+)+)(?: +(.*))?$", text, re.MULTILINE)
+    return {f"{name}: {rest}": tuple(map(int, row.split())) for name, row, rest in rows}
+
+
+def gained(capture: Path, file: str) -> dict[str, tuple[int, ...]]:
+    """How much each row of a table grew while the capture was taken."""
+    before = counts((capture / f"{file}.before").read_text())
+    after = counts((capture / file).read_text())
+    grown = {
+        name: tuple(new - old for new, old in zip(row, before[name], strict=True))
+        for name, row in after.items()
+    }
+    return {name: row for name, row in grown.items() if any(row)}
+
+
+def files_of(capture: Path, listing: str, directory: str) -> dict[str, str]:
+    """The files below a directory, from a listing of `path: text`, or `path:` and lines.
+
+    The listing does not tell whether an empty file has a line; ours have none.
+    """
+    files: dict[str, str] = {}
+    path = ""
+    for line in (capture / listing).read_text().splitlines():
+        if line.startswith("/"):
+            path, _, text = line.partition(":")
+            files[path] = f"{text[1:]}\n" if text[1:] else ""
+        else:
+            files[path] += f"{line}\n"
+    return {path: text for path, text in files.items() if path.startswith(directory)}
+
+
+def each(*names: str) -> pytest.MarkDecorator:
+    """Parametrise a test with captures and the names of their mirrors."""
+    pairs = [pytest.param(name, name, id=name) for name in names]
+    return pytest.mark.parametrize(("capture", "name"), pairs, indirect=["capture"])
+
+
+@each(*TOLD)
+def test_events_are_those_of_the_capture(capture: Path, name: str) -> None:
+    """On every CPU: tasks, flag columns, names, what the handlers returned, vectors."""
+    real = told(name, (capture / "trace").read_text())
+    ours = told(name, mirrored(name).log)
+    assert ours.keys() == real.keys()
+    for cpu, events in real.items():
+        diff = difference(events, ours[cpu])
+        assert not diff, f"CPU {cpu}:\n{diff}"
+
+
+@each(*TOLD, "nobody")
+def test_interrupts_are_counted_like_those_of_the_capture(capture: Path, name: str) -> None:
+    """/proc/interrupts: numbers, CPUs, chip, hwirq, trigger and actions of the lab's lines."""
+    ours = counts(mirrored(name).simulation.read_file("/proc/interrupts"))
+    real = gained(capture, "proc_interrupts")
+    assert _of_the_lab(ours) == _of_the_lab(real)
+
+
+def _of_the_lab(rows: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    return {name: row for name, row in rows.items() if " lab" in name and any(row)}
+
+
+@each(*TOLD)
+def test_softirqs_are_counted_like_those_of_the_capture(capture: Path, name: str) -> None:
+    """/proc/softirqs counts how often a vector ran, not how often it was raised."""
+    ours = counts(mirrored(name).simulation.read_file("/proc/softirqs"))
+    real = gained(capture, "proc_softirqs")
+    for vector in VECTORS:
+        assert ours[f"{vector}: "] == real.get(f"{vector}: ", (0, 0, 0, 0))
+
+
+@each("plain", "shared")
+def test_files_of_a_line_are_those_of_the_capture(capture: Path, name: str) -> None:
+    """/proc/irq/N and /sys/kernel/irq/N say the same, file by file."""
+    mirror = mirrored(name)
+    number = next(device.irq for device in mirror.spec.devices if device.irq is not None)
+    ours = {f"/{path}": text for path, text in mirror.simulation.tree()}
+    for listing in ("proc_irq.txt", "sys_kernel_irq.txt"):
+        directory = f"/{listing.removesuffix('.txt').replace('_', '/')}/{number}/"
+        real = files_of(capture, listing, directory)
+        assert real
+        assert {path: ours[path] for path in ours if path.startswith(directory)} == real
+
+
+@each("disable")
+def test_edges_that_come_while_disabled_are_one_interrupt(capture: Path, name: str) -> None:
+    """Five were injected, one was counted: see the workload of the capture."""
+    assert "inject 5" in (capture / "cmdline.txt").read_text()
+    entries = [line for line in lines_of(mirrored(name).log) if line.event == "irq_handler_entry"]
+    assert [line.fields["name"] for line in entries].count("lab-plain") == 1
+    devices = mirrored(name).simulation.machine.drivers
+    assert devices["lab-plain"].device.nr_arrivals == 5
+
+
+@each("nobody")
+def test_interrupt_that_nobody_handles_is_disabled(capture: Path, name: str) -> None:
+    """A hundred thousand interrupts, then silence for the rest of the run."""
+    ours = told(name, mirrored(name).log)[0]
+    assert sum("irq_handler_entry" in event for event in ours) == 100_000
+    real = told(name, (capture / "trace").read_text())[0]
+    # The middle was not recorded: the capture goes on after an entry that has no exit.
+    is_entry = ["irq_handler_entry" in event for event in real]
+    begun = next(n for n in range(1, len(real)) if is_entry[n] and is_entry[n - 1])
+    assert begun > 100 and len(real) - begun > 50
+    assert not difference(real[:begun], ours[:begun])
+    assert not difference(real[begun:], ours[begun - len(real) :])
+
+
+@each("nobody")
+def test_complaint_about_an_interrupt_that_nobody_handles(capture: Path, name: str) -> None:
+    """The lines of the kernel log that tell of it, and the detector's own file."""
+    simulation = mirrored(name).simulation
+    wanted = re.compile(r"irq \d+: nobody cared.*|handlers:|\[<[0-9a-f]{16}>\]|Disabling IRQ #\d+")
+    pointer = re.compile(r"\[<[0-9a-f]{16}>\]")
+
+    def complaint(log: str) -> list[str]:
+        texts = [line.partition("] ")[2] for line in log.splitlines()]
+        return [pointer.sub("[<>]", found[0]) for found in map(wanted.match, texts) if found]
+
+    real = complaint((capture / "dmesg.tail").read_text())
+    assert len(real) == 4
+    assert complaint(simulation.dmesg()) == real
+    number = re.compile(r"(?<=last_unhandled )\d+")
+    spurious = simulation.read_file("/proc/irq/39/spurious")
+    assert number.sub("N", spurious) == number.sub("N", (capture / "spurious").read_text())
+    for line in (capture / "sys_kernel_irq.txt").read_text().splitlines():
+        path, _, text = line.partition(":")
+        assert simulation.read_file(path) == f"{text}\n"
