@@ -1,0 +1,267 @@
+"""Laws over a kernel's state, between two of its steps.
+
+The kernel is known here by its shape only: whatever has these members can be checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+from attrs import frozen
+
+from irqsim.clock import NEVER
+
+_HARDIRQ_MASK: Final = 0x000F0000
+_SERVING_SOFTIRQ: Final = 0x100
+_NOT_PREEMPT: Final = 0x00FFFF00
+
+
+class FrameState(Protocol):
+    """A level of a stack."""
+
+    is_irq: bool
+    preempt_count: int
+
+
+class TaskState(Protocol):
+    """A task_struct."""
+
+    comm: str
+    pid: int
+    state: int
+    cpu: int
+    on_rq: bool
+    preempt_count: int
+
+
+class TimeState(Protocol):
+    """Where a CPU's time went."""
+
+    hardirq_ns: int
+    softirq_ns: int
+    system_ns: int
+    user_ns: int
+    idle_ns: int
+
+
+class QueueState(Protocol):
+    """A run queue, without the task that runs."""
+
+    @property
+    def rt(self) -> Sequence[TaskState]: ...
+
+    @property
+    def fair(self) -> Sequence[TaskState]: ...
+
+
+class CpuState(Protocol):
+    """A CPU."""
+
+    number: int
+    since_ns: int
+    due_ns: int
+    irqs_disabled: bool
+    preempt_count: int
+    softirq_pending: int
+    tif_need_resched: bool
+
+    @property
+    def frames(self) -> Sequence[FrameState]: ...
+
+    @property
+    def current(self) -> TaskState: ...
+
+    @property
+    def idle(self) -> TaskState: ...
+
+    @property
+    def rq(self) -> QueueState: ...
+
+    @property
+    def time(self) -> TimeState: ...
+
+
+class LineState(Protocol):
+    """An irq_desc."""
+
+    irq: int
+    depth: int
+    irqs_disabled: bool
+    inprogress: bool
+    percpu: bool
+    tot_count: int
+
+    @property
+    def kstat_irqs(self) -> Sequence[int]: ...
+
+
+class KernelState(Protocol):
+    """A kernel."""
+
+    now_ns: int
+    jiffies: int
+    tick_ns: int
+    preempt_count_built: bool
+
+    @property
+    def cpus(self) -> Sequence[CpuState]: ...
+
+    @property
+    def tasks(self) -> Sequence[TaskState]: ...
+
+    @property
+    def irq_desc(self) -> Mapping[int, LineState]: ...
+
+
+@frozen
+class StateInvariant:
+    """A law over the state of a kernel: `faults` says where it does not hold."""
+
+    name: str
+    law: str
+    source: str
+    faults: Callable[[KernelState], list[str]]
+
+
+def time_faults(k: KernelState) -> list[str]:
+    """Compare the sum of each CPU's account with the time up to which it is kept."""
+    faults = []
+    for cpu in k.cpus:
+        time = cpu.time
+        total_ns = (
+            time.hardirq_ns + time.softirq_ns + time.system_ns + time.user_ns + time.idle_ns
+        )
+        if total_ns != cpu.since_ns:
+            faults.append(f"CPU {cpu.number}: {total_ns} ns accounted for of {cpu.since_ns} ns")
+    return faults
+
+
+def preempt_count_faults(k: KernelState) -> list[str]:
+    """Compare preempt_count with what is on each CPU's stack, and of those who do not run."""
+    faults = []
+    idle_count = 1 if k.preempt_count_built else 0
+    running = [cpu.current for cpu in k.cpus]
+    for cpu in k.cpus:
+        nr_irqs = sum(frame.is_irq for frame in cpu.frames)
+        where, count = f"CPU {cpu.number}", cpu.preempt_count
+        if count & _HARDIRQ_MASK and not nr_irqs:
+            faults.append(f"{where}: {count:#x} without a hard interrupt")
+        if cpu.current is cpu.idle and not nr_irqs and count != idle_count:
+            faults.append(f"{where}: {count:#x} in the idle task")
+        if nr_irqs > 2:
+            faults.append(f"{where}: {nr_irqs} interrupts on its stack")
+    for task in k.tasks:
+        is_running = any(task is each for each in running)
+        if not is_running and task.preempt_count:
+            faults.append(f"{task.comm}-{task.pid} does not run, with {task.preempt_count:#x}")
+    return faults
+
+
+def place_faults(k: KernelState) -> list[str]:
+    """Look for tasks that run or wait at two places, or at none though they could run."""
+    places: dict[int, list[str]] = {}
+    for cpu in k.cpus:
+        if cpu.current is not cpu.idle:
+            places.setdefault(cpu.current.pid, []).append(f"runs on CPU {cpu.number}")
+        for task in (*cpu.rq.rt, *cpu.rq.fair):
+            places.setdefault(task.pid, []).append(f"waits on CPU {cpu.number}")
+            if task.cpu != cpu.number:
+                places[task.pid].append(f"believes to be on CPU {task.cpu}")
+    faults = []
+    for task in k.tasks:
+        found = places.get(task.pid, [])
+        if len(found) > 1:
+            faults.append(f"{task.comm}-{task.pid} {' and '.join(found)}")
+        if task.on_rq and not found:
+            faults.append(f"{task.comm}-{task.pid} is on a run queue, but on none of them")
+    return faults
+
+
+def idle_faults(k: KernelState) -> list[str]:
+    """Look for CPUs that wait for an interrupt though they have something to do."""
+    faults = []
+    for cpu in k.cpus:
+        is_waiting = (
+            cpu.current is cpu.idle and len(cpu.frames) == 1 and cpu.due_ns == NEVER
+        )
+        # A remote CPU that wakes a task sets need_resched before its interrupt arrives.
+        if not is_waiting or cpu.tif_need_resched:
+            continue
+        if cpu.softirq_pending:
+            faults.append(f"CPU {cpu.number} idles with softirqs {cpu.softirq_pending:#x} pending")
+        if cpu.rq.rt or cpu.rq.fair:
+            faults.append(f"CPU {cpu.number} idles with tasks on its run queue")
+        if cpu.irqs_disabled:
+            faults.append(f"CPU {cpu.number} idles with interrupts off")
+    return faults
+
+
+def line_faults(k: KernelState) -> list[str]:
+    """Look for lines whose parts contradict each other."""
+    faults = []
+    is_hard = any(cpu.preempt_count & _HARDIRQ_MASK for cpu in k.cpus)
+    for line in k.irq_desc.values():
+        if line.irqs_disabled != (line.depth > 0):
+            faults.append(f"irq {line.irq}: disabled {line.irqs_disabled}, depth {line.depth}")
+        if line.inprogress and not is_hard:
+            faults.append(f"irq {line.irq}: in progress, but no CPU serves an interrupt")
+        if not line.percpu and line.tot_count != sum(line.kstat_irqs):
+            faults.append(f"irq {line.irq}: counts {list(line.kstat_irqs)}, total {line.tot_count}")
+    return faults
+
+
+def jiffies_faults(k: KernelState) -> list[str]:
+    """Jiffies are whole ticks that have passed; with all CPUs idle they may lag."""
+    if 0 <= k.jiffies <= k.now_ns // k.tick_ns:
+        return []
+    return [f"jiffies are {k.jiffies} at {k.now_ns} ns, of {k.tick_ns} ns each"]
+
+
+STATE_INVARIANTS: Final[tuple[StateInvariant, ...]] = (
+    StateInvariant(
+        "time_is_accounted_once",
+        "The times that a CPU spent in hard interrupts, in softirqs, in the kernel, in user code "
+        "and idle add up to the time that has passed.",
+        "kernel/sched/cputime.c: account_system_time, account_idle_time",
+        time_faults,
+    ),
+    StateInvariant(
+        "preempt_count_is_balanced",
+        "preempt_count says what is on a CPU's stack, and is 0 for a task that does not run.",
+        "include/linux/preempt.h; kernel/sched/core.c: finish_task_switch",
+        preempt_count_faults,
+    ),
+    StateInvariant(
+        "every_task_is_at_one_place",
+        "A task runs on one CPU, or waits on one run queue, or sleeps.",
+        "kernel/sched/core.c: p->on_cpu, p->on_rq",
+        place_faults,
+    ),
+    StateInvariant(
+        "no_cpu_idles_with_work_to_do",
+        "A CPU waits for an interrupt only when no softirq is pending and no task is runnable.",
+        "kernel/sched/idle.c: do_idle; kernel/time/tick-sched.c: report_idle_softirq",
+        idle_faults,
+    ),
+    StateInvariant(
+        "a_line_does_not_contradict_itself",
+        "A line is disabled if its depth is not 0, in progress only while a CPU serves an "
+        "interrupt, and its total is the sum of its counts.",
+        "kernel/irq/chip.c: irq_disable; kernel/irq/handle.c: handle_irq_event",
+        line_faults,
+    ),
+    StateInvariant(
+        "jiffies_do_not_run_ahead",
+        "Jiffies count whole ticks that have passed.",
+        "kernel/time/tick-sched.c: tick_do_update_jiffies64",
+        jiffies_faults,
+    ),
+)
+
+
+def check_state(k: KernelState) -> list[str]:
+    """All that is wrong with a kernel's state now, each with the name of its law."""
+    return [
+        f"{each.name}: {fault}" for each in STATE_INVARIANTS for fault in each.faults(k)
+    ]

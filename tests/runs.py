@@ -1,0 +1,148 @@
+"""Scenarios that have been run, with all that was seen of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Final
+from unittest.mock import patch
+
+import irqsim.machine
+from irqsim.analysis.check import INVARIANTS, Checker
+from irqsim.analysis.invariant import Setting, Violation
+from irqsim.analysis.state import STATE_INVARIANTS
+from irqsim.events import TRACEPOINTS, Record, release_number
+from irqsim.hw.gic import Gic
+from irqsim.hw.intid import SPI_BASE
+from irqsim.machine import Machine
+from irqsim.scenario.driver import Driver
+from irqsim.scenario.spec import Body, ScenarioSpec
+from irqsim.scenario.steps import steps_of
+from irqsim.trace.ftrace import TextFormat
+from tests.strategies import spec_of_seed
+
+NR_RUNS: Final = 40
+NR_SLICES: Final = 7
+INTID_MASK: Final = 0x3FF
+FIRST_SPECIAL: Final = 1020
+
+
+class WatchedGic(Gic):
+    """A Gic that keeps books of its own of what it hands out, and notes when edges came."""
+
+    __slots__ = ("_taken", "faults", "last_pulse_ns", "now_ns")
+
+    def __init__(self, version: int, nr_pes: int, nr_spis: int, priority_bits: int = 5) -> None:
+        super().__init__(version, nr_pes, nr_spis, priority_bits)
+        self._taken: dict[tuple[int, int], int] = {}
+        self.faults: list[str] = []
+        self.last_pulse_ns: dict[tuple[int, int], int] = {}
+        """By INTID and PE (0 for an SPI)."""
+        self.now_ns: Callable[[], int] = lambda: 0
+
+    def acknowledge(self, pe: int) -> int:
+        iar = super().acknowledge(pe)
+        intid = iar & INTID_MASK
+        if intid < FIRST_SPECIAL:
+            key = self._key(intid, pe)
+            if key in self._taken:
+                self.faults.append(
+                    f"{self.now_ns()} ns: INTID {intid} goes to PE {pe} while it is active "
+                    f"on PE {self._taken[key]}"
+                )
+            self._taken[key] = pe
+        return iar
+
+    def end_of_interrupt(self, pe: int, iar: int) -> None:
+        super().end_of_interrupt(pe, iar)
+        self._taken.pop(self._key(iar & INTID_MASK, pe), None)
+
+    def pulse(self, intid: int, pe: int = 0) -> bool:
+        self.last_pulse_ns[self._key(intid, pe)] = self.now_ns()
+        return super().pulse(intid, pe)
+
+    def _key(self, intid: int, pe: int) -> tuple[int, int]:
+        return intid, 0 if intid >= SPI_BASE else pe
+
+
+class Run:
+    """A scenario that has been run, with every tracepoint enabled."""
+
+    def __init__(self, spec: ScenarioSpec, nr_slices: int = NR_SLICES) -> None:
+        self.spec = spec
+        self.records: list[Record] = []
+        with patch.object(irqsim.machine, "Gic", WatchedGic):
+            self.machine = Machine(spec, self.records.extend)
+        gic, k = self.machine.gic, self.machine.kernel
+        assert isinstance(gic, WatchedGic)
+        gic.now_ns = lambda: k.now_ns
+        self.gic, self.kernel = gic, k
+        for tracepoint in TRACEPOINTS:
+            k.trace_enabled[tracepoint.id] = True
+        self.state_faults: dict[str, list[str]] = {each.name: [] for each in STATE_INVARIANTS}
+        end_ns = spec.run.duration
+        assert end_ns is not None
+        for number in range(1, nr_slices + 1):
+            # At odd times, so that something is under way.
+            self.machine.run(end_ns if number == nr_slices else end_ns * number // nr_slices + 1)
+            for each in STATE_INVARIANTS:
+                found = (f"at {k.now_ns} ns: {fault}" for fault in each.faults(k))
+                self.state_faults[each.name].extend(found)
+
+    def check_records(self) -> Iterator[Violation]:
+        """What the log breaks of the laws over records."""
+        k = self.kernel
+        percpu = frozenset(irq for irq, desc in k.irq_desc.items() if desc.percpu)
+        setting = Setting(
+            release=release_number(k.release.name),
+            percpu_irqs=percpu,
+            softirq_restart=k.softirq_restart,
+        )
+        checker = Checker(INVARIANTS, complete=True, setting=setting)
+        for record in self.records:
+            yield from checker.feed(record)
+        yield from checker.finish()
+
+    def lines(self) -> list[list[Driver]]:
+        """The drivers of each line, in the order of the scenario."""
+        lines: dict[int, list[Driver]] = {}
+        for driver in self.machine.drivers.values():
+            lines.setdefault(driver.desc.irq, []).append(driver)
+        return list(lines.values())
+
+    def named_by(self, *verbs: str) -> list[str]:
+        """What the steps with these verbs name, all over the scenario."""
+        return [
+            str(step.args[0])
+            for body in bodies(self.spec)
+            for step in steps_of(body)
+            if step.verb in verbs
+        ]
+
+    def text(self) -> str:
+        """The log, as the kernel would print it."""
+        return TextFormat(self.spec.kernel.release).lines(self.records)
+
+
+def bodies(spec: ScenarioSpec) -> Iterator[Body]:
+    """Every body of steps of a scenario."""
+    for device in spec.devices:
+        yield device.handler or ()
+        yield device.thread or ()
+    yield from (each.run for each in spec.softirqs)
+    yield from (each.run for each in spec.tasklets)
+    yield from (each.run for each in spec.timers)
+    yield from (each.run for each in spec.hrtimers)
+    yield from (each.run for each in spec.tasks)
+
+
+@cache
+def run_of_seed(seed: int) -> Run:
+    """The run of the scenario with this number, once."""
+    return Run(spec_of_seed(seed))
+
+
+def runs() -> Iterator[Run]:
+    """The fixed series of runs."""
+    for seed in range(NR_RUNS):
+        yield run_of_seed(seed)

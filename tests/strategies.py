@@ -1,0 +1,527 @@
+"""Random scenarios, built from the classes that a scenario is made of.
+
+What is drawn is drawn from a `Draw`: hypothesis, which can shrink what fails, or a seeded
+stream, for a fixed series of scenarios that costs nothing to make again.
+
+The scenarios keep to what a driver may do: sections are balanced, locks do not nest, nobody
+sleeps in atomic context, nobody waits for himself.  Apart from that anything goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Final, Protocol, TypeVar
+
+from attrs import evolve, field, frozen
+from hypothesis import strategies as st
+
+from irqsim.scenario.spec import (
+    AnyStep,
+    Arg,
+    Arrivals,
+    Body,
+    Bursts,
+    Chance,
+    CostSpec,
+    DeviceSpec,
+    HrtimerSpec,
+    If,
+    KernelSpec,
+    Listed,
+    MachineSpec,
+    NapiSpec,
+    Periodic,
+    Poisson,
+    Repeat,
+    RunSpec,
+    ScenarioSpec,
+    SoftirqSpec,
+    Step,
+    TaskletSpec,
+    TaskSpec,
+    TimerSpec,
+)
+from irqsim.units import Duration
+
+T = TypeVar("T")
+
+US: Final = 1_000
+MS: Final = 1_000_000
+
+RELEASES: Final = ("4.19", "5.10", "6.1", "6.6", "6.12")
+OPEN_VECTORS: Final = ("NET_TX", "NET_RX", "BLOCK", "IRQ_POLL")
+VECTORS: Final = (*OPEN_VECTORS, "HI", "TASKLET")
+TICK_VECTORS: Final = ("SCHED", "HRTIMER", "RCU")
+IF_TESTS: Final = ("in_interrupt", "in_hardirq", "in_softirq", "in_task", "irqs_disabled")
+
+
+class Draw(Protocol):
+    """Where random choices come from."""
+
+    def integer(self, lo: int, hi: int) -> int:
+        """One of lo to hi, both included."""
+
+    def choice(self, items: Sequence[T]) -> T:
+        """One of the items; the first is the simplest."""
+
+
+class SeededDraw:
+    """Choices that are the same for the same seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)
+
+    def integer(self, lo: int, hi: int) -> int:
+        return self._random.randint(lo, hi)
+
+    def choice(self, items: Sequence[T]) -> T:
+        return items[self._random.randrange(len(items))]
+
+
+class HypothesisDraw:
+    """Choices that hypothesis makes, and makes simpler when a test fails."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self._draw = draw
+
+    def integer(self, lo: int, hi: int) -> int:
+        return self._draw(st.integers(lo, hi))
+
+    def choice(self, items: Sequence[T]) -> T:
+        return items[self._draw(st.integers(0, len(items) - 1))]
+
+
+@frozen
+class World:
+    """What the code of a scenario may name."""
+
+    draw: Draw
+    nr_cpus: int
+    tick: int
+    tasklets: tuple[str, ...]
+    devices: tuple[str, ...]
+    tasks: tuple[str, ...]
+    timers: tuple[str, ...]
+    hrtimers: tuple[str, ...]
+    manages_lines: bool
+    """Code may disable, move and free lines."""
+    disables_tasklets: bool
+
+
+@frozen
+class Place:
+    """Where code stands."""
+
+    kind: str
+    """handler, softirq, tasklet, timer, hrtimer, thread or task."""
+    device: str = ""
+    may_sleep: bool = False
+    irqs_off: bool = False
+    bh_off: bool = False
+    depth: int = field(default=0, kw_only=True)
+
+
+def chance(draw: Draw, percent: int) -> bool:
+    return draw.integer(0, 99) >= 100 - percent
+
+
+def fixed(ns: int) -> Duration:
+    return Duration("fixed", ns, 0)
+
+
+def step(verb: str, *args: Arg) -> Step:
+    return Step(verb, args)
+
+
+def duration(world: World, lo_us: int = 1, hi_us: int = 40) -> Duration:
+    """A duration in whole ticks: mostly a fixed one."""
+    draw, tick = world.draw, world.tick
+    a = -(-draw.integer(lo_us, hi_us) * US // tick) * tick
+    kind = draw.choice(("fixed", "fixed", "fixed", "uniform", "exponential", "normal"))
+    if kind == "uniform":
+        return Duration("uniform", a, a + draw.integer(1, 20) * tick)
+    if kind == "normal":
+        return Duration("normal", a, tick * draw.integer(1, 5))
+    return Duration("exponential", a, 0) if kind == "exponential" else fixed(a)
+
+
+# -- steps -------------------------------------------------------------------------------
+
+
+def body(world: World, place: Place, most: int) -> Body:
+    """A few steps for a place."""
+    steps: list[AnyStep] = []
+    for _ in range(world.draw.integer(0, most)):
+        steps.extend(_steps(world, place))
+    return tuple(steps)
+
+
+def _steps(world: World, place: Place) -> tuple[AnyStep, ...]:
+    """One step, or a few that belong together."""
+    draw = world.draw
+    kind = draw.choice(
+        ("run", "run", "raise", "raise", "tasklet", "tasklet", "wake", "section", "control")
+        + (("sleep", "sleep") if place.may_sleep else ())
+        + ("timer", "line", "ipi", "lock")
+    )
+    makers: dict[str, Callable[[World, Place], tuple[AnyStep, ...]]] = {
+        "raise": _raise,
+        "tasklet": _tasklet,
+        "wake": _wake,
+        "section": _section,
+        "control": _control,
+        "sleep": _sleep,
+        "timer": _timer,
+        "line": _line,
+        "ipi": _ipi,
+        "lock": _lock,
+    }
+    made = makers[kind](world, place) if kind in makers else ()
+    return made or (step("run", duration(world)),)
+
+
+def _raise(world: World, place: Place) -> tuple[AnyStep, ...]:
+    vectors = OPEN_VECTORS if world.draw.integer(0, 3) else VECTORS
+    if place.kind != "hrtimer":
+        # The tick is an hrtimer too, and raises these in its own order.
+        vectors = (*vectors, *TICK_VECTORS)
+    return (step("raise_softirq", world.draw.choice(vectors)),)
+
+
+def _tasklet(world: World, place: Place) -> tuple[AnyStep, ...]:
+    """Schedule a tasklet, with a mark before it; or keep one from running for a while."""
+    if not world.tasklets:
+        return ()
+    name = world.draw.choice(world.tasklets)
+    if place.may_sleep and world.disables_tasklets and chance(world.draw, 25):
+        between = (step("run", duration(world)),)
+        return (step("tasklet_disable", name), *between, step("tasklet_enable", name))
+    vec, verb = world.draw.choice(((6, "tasklet_schedule"), (0, "tasklet_hi_schedule")))
+    return step("trace_printk", f"queue {name} {vec}"), step(verb, name)
+
+
+def _wake(world: World, place: Place) -> tuple[AnyStep, ...]:
+    if not world.tasks:
+        return ()
+    return (step("wake_up_process", world.draw.choice(world.tasks)),)
+
+
+def _section(world: World, place: Place) -> tuple[AnyStep, ...]:
+    """A section with interrupts, bottom halves or preemption off."""
+    # Hard hrtimers run in a hard interrupt, too.
+    if place.kind in ("handler", "hrtimer") or place.depth > 1:
+        return ()
+    names = ["local_irq"]
+    if not place.irqs_off:
+        names += ["local_bh", "preempt"]
+    name = world.draw.choice(names)
+    inner = evolve(
+        place,
+        may_sleep=False,
+        irqs_off=place.irqs_off or name == "local_irq",
+        bh_off=place.bh_off or name == "local_bh",
+        depth=place.depth + 1,
+    )
+    if name == "local_irq" and place.irqs_off:
+        return ()
+    return (step(f"{name}_disable"), *body(world, inner, 3), step(f"{name}_enable"))
+
+
+def _control(world: World, place: Place) -> tuple[AnyStep, ...]:
+    if place.depth > 1:
+        return ()
+    inner = evolve(place, depth=place.depth + 1)
+    steps = body(world, inner, 2)
+    kind = world.draw.choice(("repeat", "chance", "if"))
+    if kind == "repeat":
+        return (Repeat(world.draw.integer(1, 3), steps),)
+    otherwise = body(world, inner, 1)
+    if kind == "chance":
+        return (Chance(world.draw.integer(0, 1_000_000), steps, otherwise),)
+    return (If(world.draw.choice(IF_TESTS), steps, otherwise),)
+
+
+def _sleep(world: World, place: Place) -> tuple[AnyStep, ...]:
+    verb = world.draw.choice(("cond_resched", "sched_yield", "schedule", "msleep"))
+    return (step(verb, fixed(MS)) if verb == "msleep" else step(verb),)
+
+
+def _timer(world: World, place: Place) -> tuple[AnyStep, ...]:
+    draw = world.draw
+    if world.timers and (not world.hrtimers or chance(draw, 50)):
+        name = draw.choice(world.timers)
+        if chance(draw, 20):
+            return (step("del_timer", name),)
+        return (step("mod_timer", name, fixed(draw.integer(0, 5) * MS)),)
+    if not world.hrtimers:
+        return ()
+    name = draw.choice(world.hrtimers)
+    # Cancelling waits for the callback, which must not wait for itself.
+    if place.may_sleep and chance(draw, 20):
+        return (step("hrtimer_cancel", name),)
+    return (step("hrtimer_start", name, fixed(draw.integer(1, 300) * US)),)
+
+
+def _line(world: World, place: Place) -> tuple[AnyStep, ...]:
+    """Disable a line for a while, move it, or give it back and request it again."""
+    draw = world.draw
+    if not world.manages_lines or not world.devices:
+        return ()
+    name = draw.choice(world.devices)
+    kind = draw.choice(("affinity", "nosync", "disable", "synchronize", "free", "unpaired"))
+    if kind == "affinity":
+        cpus = tuple(cpu for cpu in range(world.nr_cpus) if draw.integer(0, 1))
+        return (step("irq_set_affinity", name, cpus or (0,)),)
+    between = (step("run", duration(world)),)
+    if kind == "nosync":
+        return (step("disable_irq_nosync", name), *between, step("enable_irq", name))
+    if kind == "unpaired":
+        return (step(draw.choice(("enable_irq", "disable_irq_nosync")), name),)
+    if not place.may_sleep or place.kind == "thread":
+        return ()
+    if kind == "disable":
+        return (step("disable_irq", name), *between, step("enable_irq", name))
+    if kind == "free":
+        return (step("free_irq", name), *between, step("request_irq", name))
+    return (step("synchronize_irq", name),)
+
+
+def _ipi(world: World, place: Place) -> tuple[AnyStep, ...]:
+    cpu = world.draw.integer(0, world.nr_cpus - 1)
+    if chance(world.draw, 50):
+        return (step("smp_send_reschedule", cpu),)
+    return (step("smp_call_function", cpu, duration(world, 1, 5)),)
+
+
+def _lock(world: World, place: Place) -> tuple[AnyStep, ...]:
+    between = (step("run", duration(world, 1, 8)),)
+    return (
+        step("spin_lock_irqsave", "lock"), *between, step("spin_unlock_irqrestore", "lock"),
+    )  # fmt: skip
+
+
+# -- devices -----------------------------------------------------------------------------
+
+
+def arrivals(world: World, end: int) -> Arrivals:
+    """When a device wants service, in the first three quarters of the run."""
+    draw = world.draw
+    until = end * 3 // 4
+    kind = draw.choice(("listed", "periodic", "poisson", "bursts"))
+    count = draw.integer(1, 25)
+    if kind == "listed":
+        # A coarse grid, so that devices and ticks coincide.
+        grid = draw.choice((100 * US, 10 * US, MS))
+        times = sorted(draw.integer(0, until // grid) * grid for _ in range(count))
+        return Listed(tuple(times))
+    every = draw.integer(2, 80) * 10 * US
+    start = draw.choice((None, draw.integer(0, 40) * 50 * US))
+    if kind == "periodic":
+        jitter = draw.choice((None, Duration("uniform", 0, 5 * US)))
+        return Periodic(every, start, until, count, jitter)
+    if kind == "poisson":
+        return Poisson(every, start, until, count)
+    burst, gap = draw.integer(2, 5), draw.integer(0, 6) * US
+    return Bursts(burst, gap, every + burst * gap, start, until, min(count, 6))
+
+
+def _handler(world: World, device: DeviceSpec, napi: str = "") -> DeviceSpec:
+    """Give a device its driver: handler, thread, and who quiets it."""
+    draw = world.draw
+    place = Place("handler", device.name)
+    is_private = device.ppi is not None
+    may_thread = not is_private and not device.flags and not napi
+    has_thread = may_thread and chance(draw, 30)
+    if has_thread and chance(draw, 50):
+        return evolve(
+            device,
+            flags=("IRQF_ONESHOT",),
+            handler=None,
+            thread=body(world, Place("thread", device.name, may_sleep=True), 3),
+            ack=draw.choice(("start", "end")),
+        )
+    steps = body(world, place, 3)
+    ack = draw.choice(("start", "start", "start", "end", "explicit"))
+    if ack == "explicit":
+        steps = (*steps, step("ack"))
+    if napi:
+        steps = (step("napi_schedule", napi), *steps)
+    elif chance(draw, 10):
+        steps = (*steps, step("return", draw.choice(("IRQ_NONE", "IRQ_HANDLED"))))
+    thread = None
+    if has_thread:
+        thread = body(world, Place("thread", device.name, may_sleep=True), 3)
+    flags = ("IRQF_ONESHOT",) if has_thread and chance(draw, 60) else device.flags
+    return evolve(device, handler=steps, thread=thread, ack=ack, flags=flags)
+
+
+def _lines(draw: Draw, nr_cpus: int, names: Sequence[str]) -> list[DeviceSpec]:
+    """Devices on lines of their own, on a shared one, or on PPIs; without drivers yet."""
+    devices: list[DeviceSpec] = []
+    spis = [3, 1, 2, 5, 4]
+    trigger = draw.choice(("edge", "level"))
+    shared = DeviceSpec("", spi=9, trigger=trigger, flags=("IRQF_SHARED",))
+    shared = evolve(shared, affinity=_affinity(draw, nr_cpus))
+    for number, name in enumerate(names):
+        kind = draw.choice(("own", "own", "own", "shared", "ppi"))
+        trigger = draw.choice(("edge", "level"))
+        priority = draw.choice((0xA0, 0xA0, 0xA0, 0x60, 0xC0))
+        affinity = _affinity(draw, nr_cpus)
+        if kind == "shared":
+            devices.append(evolve(shared, name=name))
+        elif kind == "ppi":
+            devices.append(
+                DeviceSpec(
+                    name, ppi=number, trigger=trigger, priority=priority, affinity=affinity
+                )
+            )
+        else:
+            devices.append(
+                DeviceSpec(
+                    name, spi=spis[number], trigger=trigger, priority=priority, affinity=affinity
+                )
+            )
+    return devices
+
+
+def _affinity(draw: Draw, nr_cpus: int) -> tuple[int, ...] | None:
+    if chance(draw, 40):
+        return None
+    first = draw.integer(0, nr_cpus - 1)
+    return (first,) if chance(draw, 60) else tuple(range(first, nr_cpus))
+
+
+# -- tasks -------------------------------------------------------------------------------
+
+
+def _task(world: World, name: str, end: int) -> TaskSpec:
+    draw = world.draw
+    policy = draw.choice(("other", "other", "fifo", "rr", "idle"))
+    work = draw.choice((20, 100, 800, 3000))
+    steps = (
+        step("run", duration(world, 1, work)),
+        *body(world, Place("task", may_sleep=True), 5),
+        step("run", duration(world, 1, work)),
+    )
+    return TaskSpec(
+        name,
+        steps,
+        cpu=draw.integer(0, world.nr_cpus - 1) if chance(draw, 60) else None,
+        policy=policy,
+        nice=draw.choice((0, 0, -5, 10)) if policy == "other" else 0,
+        priority=draw.choice((50, 50, 10, 90)),
+        start=draw.integer(0, end // (100 * US) // 2) * 100 * US,
+        # A real-time task that loops would have the CPU for itself.
+        loop=policy in ("other", "idle") and chance(draw, 40),
+        mode=draw.choice(("user", "user", "kernel")),
+    )
+
+
+# -- the whole ---------------------------------------------------------------------------
+
+
+def _kernel(draw: Draw) -> KernelSpec:
+    hz = draw.choice((250, 1000, 100))
+    return KernelSpec(
+        release=draw.choice(RELEASES),
+        preempt=draw.choice(("voluntary", "full", "none")),
+        hz=hz,
+        nohz=chance(draw, 80),
+        rcu=chance(draw, 60),
+        softirq_restart=draw.choice((10, 10, 2, 1)),
+        softirq_time=draw.choice((2 * MS, 2 * MS, MS)),
+        noirqdebug=chance(draw, 10),
+    )
+
+
+def _costs(draw: Draw, tick: int) -> CostSpec:
+    kind = draw.choice(("default", "default", "some", "none"))
+    if kind == "default":
+        return CostSpec()
+    names = ("irq_handler", "irq_exit", "softirq_raise", "tasklet_entry",
+             "wakeup", "switch_to", "ipi", "irq_manage", "local_irq")  # fmt: skip
+    # irq_entry and softirq_entry always take time, or what never ends would stop the clock.
+    return CostSpec(
+        tuple(
+            (name, 0 if kind == "none" else draw.integer(0, 3) * tick)
+            for name in names
+        )
+    )
+
+
+def make_spec(draw: Draw) -> ScenarioSpec:
+    """A scenario."""
+    nr_cpus = draw.integer(1, 4)
+    tick = draw.choice((US, US, 250))
+    end = draw.choice((6, 9, 13)) * MS
+    world = World(
+        draw,
+        nr_cpus,
+        tick,
+        tasklets=("t0", "t1", "t2")[: draw.integer(0, 3)],
+        devices=("d0", "d1", "d2", "d3", "d4")[: draw.integer(1, 5)],
+        tasks=("a", "b", "c")[: draw.integer(0, 3)],
+        timers=("w0", "w1")[: draw.integer(0, 2)],
+        hrtimers=("h0", "h1")[: draw.integer(0, 2)],
+        manages_lines=chance(draw, 40),
+        disables_tasklets=chance(draw, 30),
+    )
+    devices = _lines(draw, nr_cpus, world.devices)
+    napis: tuple[NapiSpec, ...] = ()
+    if "IRQF_SHARED" not in devices[0].flags and devices[0].ppi is None and chance(draw, 25):
+        napis = (NapiSpec("n0", "d0", draw.choice((64, 4, 1)), fixed(US), draw.choice((256, 8))),)
+    devices = [
+        evolve(
+            _handler(world, device, "n0" if napis and number == 0 else ""),
+            arrivals=arrivals(world, end),
+        )
+        for number, device in enumerate(devices)
+    ]
+    irqaffinity = None if chance(draw, 70) else (nr_cpus - 1,)
+    return ScenarioSpec(
+        run=RunSpec(
+            duration=end, seed=draw.integer(0, 9), tick=tick, clock=draw.choice((0, 7 * MS + US))
+        ),
+        machine=MachineSpec(
+            draw.choice(("arm64", "arm64", "arm")), nr_cpus, draw.choice(("gic-v3", "gic-v2"))
+        ),
+        kernel=evolve(_kernel(draw), irqaffinity=irqaffinity),
+        cost=_costs(draw, tick),
+        devices=tuple(devices),
+        napis=napis,
+        softirqs=tuple(
+            SoftirqSpec(name, body(world, Place("softirq"), 3))
+            for name in OPEN_VECTORS[: draw.integer(0, 4)]
+        ),
+        tasklets=tuple(
+            TaskletSpec(name, body(world, Place("tasklet"), 3), disabled=chance(draw, 3))
+            for name in world.tasklets
+        ),
+        timers=tuple(
+            TimerSpec(name, body(world, Place("timer"), 2), period=draw.choice((None, 4 * MS)))
+            for name in world.timers
+        ),
+        hrtimers=tuple(
+            HrtimerSpec(
+                name,
+                body(world, Place("hrtimer"), 2),
+                period=draw.choice((None, 700 * US)),
+                cpu=draw.integer(0, nr_cpus - 1),
+                mode=draw.choice(("hard", "soft")),
+            )
+            for name in world.hrtimers
+        ),
+        tasks=tuple(_task(world, name, end) for name in world.tasks),
+    )
+
+
+def spec_of_seed(seed: int) -> ScenarioSpec:
+    """The scenario with this number."""
+    return make_spec(SeededDraw(seed))
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> ScenarioSpec:
+    """A strategy for scenarios."""
+    return make_spec(HypothesisDraw(draw))
