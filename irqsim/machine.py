@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from irqsim.boot import boot, object_address
-from irqsim.clock import EventQueue
 from irqsim.engine import Engine
 from irqsim.events import (
     HRTIMER_MODE_HARD,
@@ -15,27 +14,21 @@ from irqsim.events import (
     HRTIMER_MODE_SOFT,
     Record,
 )
-from irqsim.hw import arrival
 from irqsim.hw.device import Device, Line
 from irqsim.hw.gic import Gic
-from irqsim.kernel import softirq
 from irqsim.kernel.entry import interrupt
 from irqsim.kernel.fair import weight_of
 from irqsim.kernel.hrtimer import (
-    HRTIMER_NORESTART,
-    HRTIMER_RESTART,
     HrTimer,
-    TimerPath,
     hrtimer_start,
 )
-from irqsim.kernel.idle import do_exit
 from irqsim.kernel.irq import manage
 from irqsim.kernel.irq.handle import handle_fasteoi_irq, handle_percpu_devid_irq
 from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq.request import Refusal
 from irqsim.kernel.locking import SpinLock
 from irqsim.kernel.printk import KERN_EMERG, KERN_WARNING, printk
-from irqsim.kernel.sched import UPTIME_NS, new_task, start_task, wake_up_from_outside
+from irqsim.kernel.sched import UPTIME_NS, new_task, wake_up_from_outside
 from irqsim.kernel.softirq import Tasklet
 from irqsim.kernel.state import (
     SCHED_FIFO,
@@ -53,20 +46,23 @@ from irqsim.kernel.workqueue import Work, make_workers, queue_work
 from irqsim.prng import stream
 from irqsim.scenario.compile import compile_program
 from irqsim.scenario.driver import Driver
+from irqsim.scenario.functions import (
+    after,
+    atomic_function,
+    hrtimer_function,
+    task_body,
+    timer_function,
+    work_function,
+)
 from irqsim.scenario.nic import Nic
-from irqsim.scenario.program import Program, return_to_user, run_atomic, run_task, symbol_of
+from irqsim.scenario.program import Program, symbol_of
+from irqsim.scenario.source import Source, arrival_times
 from irqsim.scenario.spec import (
-    Arrivals,
     AtSpec,
     Body,
-    Bursts,
     DeviceSpec,
-    HrtimerSpec,
-    Listed,
-    Periodic,
     ScenarioSpec,
     TaskSpec,
-    TimerSpec,
 )
 from irqsim.units import SOFTIRQ_NAMES
 
@@ -255,13 +251,13 @@ class Machine:
             program = self._program(f"tasklet.{each.name}", symbol_of(each.name))
             programs.append((program, each.run))
             self._tasklets[each.name] = Tasklet(
-                k, each.name, program.symbol, _atomic(program), each.disabled
+                k, each.name, program.symbol, atomic_function(program), each.disabled
             )
         for spec in self.spec.softirqs:
             vec = SOFTIRQ_NAMES.index(spec.name)
             program = self._program(f"softirq.{spec.name}", f"{spec.name.lower()}_action")
             programs.append((program, spec.run))
-            k.softirq_vec[vec] = _after(k.softirq_vec[vec], _atomic(program))
+            k.softirq_vec[vec] = after(k.softirq_vec[vec], atomic_function(program))
         # Compiled last: steps name tasklets that stand further down in the file.
         for program, body in programs:
             compile_program(program, body)
@@ -282,7 +278,7 @@ class Machine:
             program = self._program(f"work.{spec.name}", symbol_of(spec.name))
             compile_program(program, spec.run)
             self._works[spec.name] = Work(
-                object_address(k), program.symbol, _work_function(program), spec.queue
+                object_address(k), program.symbol, work_function(program), spec.queue
             )
         if self.spec.works:
             make_workers(k)
@@ -292,7 +288,7 @@ class Machine:
         for spec in self.spec.timers:
             program = self._program(f"timer.{spec.name}", symbol_of(spec.name))
             compile_program(program, spec.run)
-            function = _periodic_timer(program, self._timers, spec)
+            function = timer_function(program, self._timers, spec)
             timer = TimerList(object_address(k), program.symbol, function)
             self._timers[spec.name] = timer
             first = spec.period if spec.expires is None else spec.expires
@@ -305,7 +301,7 @@ class Machine:
             soft = each.mode == "soft"
             mode = HRTIMER_MODE_REL | (HRTIMER_MODE_SOFT if soft else HRTIMER_MODE_HARD)
             hrtimer = HrTimer(
-                object_address(k), program.symbol, _hrtimer_function(program, each), mode, soft
+                object_address(k), program.symbol, hrtimer_function(program, each), mode, soft
             )
             self._hrtimers[each.name] = hrtimer
             first = each.period if each.expires is None else each.expires
@@ -332,7 +328,7 @@ class Machine:
         if spec.cpu is not None:
             allowed = (spec.cpu,)
         holder: list[Task] = []
-        task = new_task(k, spec.name, _task_body(k, holder, program, spec.loop), allowed, spec.pid)
+        task = new_task(k, spec.name, task_body(k, holder, program, spec.loop), allowed, spec.pid)
         holder.append(task)
         task.state = TASK_NEW
         task.policy, task.nice = POLICIES[spec.policy], spec.nice
@@ -359,126 +355,6 @@ class Machine:
     def _schedule_arrivals(self) -> None:
         for driver in self.drivers.values():
             if driver.spec.arrivals is not None:
-                times = self._times(driver.spec.name, driver.spec.arrivals)
+                times = arrival_times(driver.spec, self.spec.run)
                 nics = [nic for nic in self.nics.values() if nic.device is driver.device]
-                _Source(self.kernel.queue, driver.device, nics, times).schedule_next()
-
-    def _times(self, name: str, arrivals: Arrivals) -> Iterator[int]:
-        draws = stream(self.spec.run.seed, f"device.{name}.arrivals")
-        tick = self.tick_ns
-        if isinstance(arrivals, Listed):
-            return arrival.listed(arrivals.times)
-        start, until, count = arrivals.start, arrivals.until, arrivals.count
-        if isinstance(arrivals, Periodic):
-            every, jitter = arrivals.every, arrivals.jitter
-            return arrival.periodic(every, start, until, count, jitter, draws, tick)
-        if isinstance(arrivals, Bursts):
-            return arrival.bursts(
-                arrivals.burst, arrivals.gap, arrivals.every, start, until, count
-            )
-        return arrival.poisson(arrivals.poisson, start, until, count, draws, tick)
-
-
-class _Source:
-    """The arrivals of one device, one at a time in the event queue."""
-
-    __slots__ = ("_device", "_nics", "_queue", "_times")
-
-    def __init__(
-        self, queue: EventQueue, device: Device, nics: list[Nic], times: Iterator[int]
-    ) -> None:
-        self._queue = queue
-        self._device = device
-        self._nics = nics
-        self._times = times
-
-    def schedule_next(self) -> None:
-        for time_ns in self._times:
-            self._queue.schedule(time_ns, self._arrive)
-            return
-
-    def _arrive(self, now_ns: int) -> None:
-        for nic in self._nics:
-            nic.arrive()
-        self._device.arrive(now_ns)
-        self.schedule_next()
-
-
-def _atomic(program: Program) -> Callable[[Kernel, Cpu], Path]:
-    """A program as a softirq's or tasklet's function."""
-
-    def path(k: Kernel, cpu: Cpu) -> Path:
-        if program.ops:
-            yield from run_atomic(k, cpu, program, program.ops)
-
-    return path
-
-
-def _after(
-    first: Callable[[Kernel, Cpu], Path], second: Callable[[Kernel, Cpu], Path]
-) -> Callable[[Kernel, Cpu], Path]:
-    """A vector's built-in duty, then what the scenario adds to it."""
-    if first is softirq.no_action:
-        return second
-
-    def path(k: Kernel, cpu: Cpu) -> Path:
-        yield from first(k, cpu)
-        yield from second(k, cpu)
-
-    return path
-
-
-def _task_body(k: Kernel, holder: list[Task], program: Program, loop: bool) -> Path:
-    """The code of a task, from its first switch to its last."""
-    task = holder[0]
-    yield from start_task(k, task)
-    while True:
-        yield from run_task(k, task, program, program.ops)
-        if not loop:
-            break
-    yield from return_to_user(k, task)
-    task.in_user = False
-    yield k.cost.syscall
-    yield from do_exit(k, task)
-
-
-def _work_function(program: Program) -> Callable[[Kernel, Task], Path]:
-    """A work's function, in the worker that takes it."""
-
-    def path(k: Kernel, task: Task) -> Path:
-        yield from run_task(k, task, program, program.ops)
-
-    return path
-
-
-def _periodic_timer(
-    program: Program, timers: dict[str, TimerList], spec: TimerSpec
-) -> Callable[[Kernel, Cpu], Path]:
-    """A timer's function: one with a period arms itself again before it does its work."""
-
-    def path(k: Kernel, cpu: Cpu) -> Path:
-        if spec.period is not None:
-            expires = k.jiffies + nsecs_to_jiffies_up(k, spec.period)
-            mod_timer(k, cpu, timers[spec.name], expires, cpu)
-        yield from run_atomic(k, cpu, program, program.ops)
-
-    return path
-
-
-def _hrtimer_function(
-    program: Program, spec: HrtimerSpec
-) -> Callable[[Kernel, Cpu, HrTimer], TimerPath]:
-    """An hrtimer's function: one with a period is moved on by whole periods.
-
-    Source: kernel/time/hrtimer.c: hrtimer_forward.
-    """
-
-    def path(k: Kernel, cpu: Cpu, timer: HrTimer) -> TimerPath:
-        yield from run_atomic(k, cpu, program, program.ops)
-        if spec.period is None:
-            return HRTIMER_NORESTART
-        periods = (k.now_ns - timer.expires_ns) // spec.period + 1
-        timer.expires_ns += periods * spec.period
-        return HRTIMER_RESTART
-
-    return path
+                Source(self.kernel.queue, driver.device, nics, times).schedule_next()

@@ -27,7 +27,7 @@ from irqsim.events import (
     Event,
     Tracepoint,
 )
-from irqsim.kernel import fair
+from irqsim.kernel import fair, rt
 from irqsim.kernel.preempt import PREEMPT_MASK
 from irqsim.kernel.smp import (
     CALLED,
@@ -39,7 +39,6 @@ from irqsim.kernel.smp import (
 )
 from irqsim.kernel.state import (
     MAX_RT_PRIO,
-    SCHED_RR,
     SWITCH,
     Cpu,
     Frame,
@@ -49,7 +48,6 @@ from irqsim.kernel.state import (
 )
 from irqsim.kernel.trace import trace
 
-RR_TIMESLICE_MS: Final = 100
 UPTIME_NS: Final = 10_000_000_000
 """Virtual time at the start of a run: who has slept since the boot has fallen behind."""
 
@@ -155,9 +153,7 @@ def wake_up_process(k: Kernel, cpu: Cpu, task: Task) -> Path:
         if target is not cpu and _queues_at_target(k, target):
             _ttwu_queue_wakelist(k, cpu, target, task)
         else:
-            task.wake_pending = True
             yield k.cost.wakeup
-            task.wake_pending = False
             _ttwu_do_activate(k, cpu, target, task)
     cpu.irqs_disabled = saved
     yield 0
@@ -189,7 +185,6 @@ def sched_ttwu_pending(k: Kernel, cpu: Cpu) -> Path:
     while cpu.wake_list:
         task = cpu.wake_list.pop(0)
         yield k.cost.wakeup
-        task.wake_pending = False
         _ttwu_do_activate(k, cpu, cpu, task)
 
 
@@ -202,7 +197,6 @@ def _queues_at_target(k: Kernel, target: Cpu) -> bool:
 
 
 def _ttwu_queue_wakelist(k: Kernel, cpu: Cpu | None, target: Cpu, task: Task) -> None:
-    task.wake_pending = True
     target.wake_list.append(task)
     if len(target.wake_list) > 1:
         return
@@ -259,20 +253,10 @@ def _activate(k: Kernel, target: Cpu, task: Task) -> None:
     task.on_rq = True
     task.cpu = target.number
     if task.prio < MAX_RT_PRIO:
-        _enqueue_rt(target.rq, task, at_head=False)
+        rt.enqueue(target.rq, task, at_head=False)
     else:
         update_curr(k, target)
         fair.enqueue_woken(k, target, task)
-
-
-def _enqueue_rt(rq: RunQueue, task: Task, at_head: bool) -> None:
-    index = 0
-    for index, other in enumerate(rq.rt):
-        if other.prio > task.prio or (at_head and other.prio == task.prio):
-            break
-    else:
-        index = len(rq.rt)
-    rq.rt.insert(index, task)
 
 
 def _check_preempt_curr(k: Kernel, cpu: Cpu | None, target: Cpu, task: Task) -> None:
@@ -342,7 +326,7 @@ def schedule(k: Kernel, cpu: Cpu, preempt: bool = False) -> Path:
             put_prev(cpu, task)
         else:
             prev_state = task.state
-            task.on_rq = False
+            task.on_rq = task.is_requeued = False
             fair.dequeue(k, cpu, task)
     following = _pick_next(k, cpu)
     if following is not task:
@@ -362,15 +346,9 @@ def schedule(k: Kernel, cpu: Cpu, preempt: bool = False) -> Path:
 
 
 def put_prev(cpu: Cpu, task: Task) -> None:
-    """Put a task that gives way while runnable back among the others.
-
-    A real-time task that is preempted comes first among its equals.
-    """
+    """Put a task that gives way while runnable back among the others."""
     if task.prio < MAX_RT_PRIO:
-        expired = task.policy == SCHED_RR and task.time_slice <= 0
-        if expired:
-            task.time_slice = 0
-        _enqueue_rt(cpu.rq, task, at_head=not expired)
+        rt.put_prev(cpu.rq, task)
     else:
         cpu.rq.fair.append(task)
 
@@ -432,16 +410,7 @@ def sched_yield(k: Kernel, cpu: Cpu) -> Path:
     """
     task = cpu.current
     if task.prio < MAX_RT_PRIO:
-        rq = cpu.rq
-        cpu.irqs_disabled = True
-        if rq.rt and rq.rt[0].prio <= task.prio:
-            # Behind its equals, unlike one that is preempted.
-            slice_left, task.time_slice = task.time_slice, 0
-            policy, task.policy = task.policy, SCHED_RR
-            yield from schedule(k, cpu)
-            task.time_slice, task.policy = slice_left, policy
-            return
-        cpu.irqs_disabled = False
+        rt.yield_task(task)
     else:
         update_curr(k, cpu)
         fair.yield_task(cpu, task)
@@ -478,9 +447,5 @@ def scheduler_tick(k: Kernel, cpu: Cpu) -> None:
     if task.prio >= MAX_RT_PRIO:
         if fair.preempts_at_tick(k, cpu, task):
             resched_curr(k, cpu, cpu)
-    elif task.policy == SCHED_RR:
-        if task.time_slice <= 0:
-            task.time_slice = RR_TIMESLICE_MS * k.hz // 1000
-        task.time_slice -= 1
-        if task.time_slice <= 0 and cpu.rq.rt and cpu.rq.rt[0].prio <= task.prio:
-            resched_curr(k, cpu, cpu)
+    elif rt.preempts_at_tick(k, cpu.rq, task):
+        resched_curr(k, cpu, cpu)

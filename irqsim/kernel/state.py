@@ -90,6 +90,7 @@ class Task:
         "exec_start_ns",
         "frames",
         "in_user",
+        "is_requeued",
         "nice",
         "on_rq",
         "pid",
@@ -104,7 +105,6 @@ class Task:
         "time_slice",
         "vlag_ns",
         "vruntime_ns",
-        "wake_pending",
         "weight",
     )
 
@@ -140,8 +140,8 @@ class Task:
     """sum_exec_ns when it was last switched to."""
     time_slice: int
     """Ticks left of a SCHED_RR task's slice."""
-    wake_pending: bool
-    """Woken from afar, not yet put on its run queue."""
+    is_requeued: bool
+    """A real-time task that is to go behind its equals at the next switch."""
 
     # The engine's, while the task does not run.
     frames: list[Frame]
@@ -175,7 +175,7 @@ class Task:
         self.sum_exec_ns = 0
         self.slice_start_ns = 0
         self.time_slice = 0
-        self.wake_pending = False
+        self.is_requeued = False
         self.frames = []
         self.preempt_count = 0
         self.in_user = False
