@@ -289,6 +289,15 @@ def test_the_tree_has_every_file_once() -> None:
             assert sim.read_file(f"/{path}") == text
 
 
+def test_a_directory_is_made_only_for_what_can_be_its_name() -> None:
+    names = ("spurious", "a/b", "..", "two words")
+    devices = [
+        f'[[device]]\nname = "{name}"\nspi = 1\nflags = ["IRQF_SHARED"]\n' for name in names
+    ]
+    directories = [path for path, _ in fresh("".join(devices)).tree() if path.endswith("/")]
+    assert directories == ["proc/irq/13/two words/"]
+
+
 # -- what files take ---------------------------------------------------------------------
 
 

@@ -65,12 +65,16 @@ def _number_of(system: System, name: str) -> str | None:
 
 
 def _actions_with_directory(system: System, args: Args) -> list[str]:
-    """A directory for each name; what was requested before there was a /proc has none."""
+    """A directory for each name; what was requested before there was a /proc has none.
+
+    Nor has what is no name of a file, or is that of another.
+    """
     k, desc = system.kernel, _desc(system, args)
     if is_ipi(k, desc) or desc.hwirq in TIMER_PPIS:
         return []
+    taken = [".", "..", *(row.components[-1] for row in ROWS)]
     names = [action.name for action in desc.actions]
-    return [name for name in dict.fromkeys(names) if "/" not in name and name not in (".", "..")]
+    return [name for name in dict.fromkeys(names) if "/" not in name and name not in taken]
 
 
 WILDCARDS: Final = {
