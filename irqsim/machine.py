@@ -26,7 +26,7 @@ from irqsim.kernel.irq import manage
 from irqsim.kernel.irq.handle import handle_fasteoi_irq, handle_percpu_devid_irq
 from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq.request import Refusal
-from irqsim.kernel.locking import SpinLock
+from irqsim.kernel.locking import Mutex, SpinLock
 from irqsim.kernel.printk import KERN_EMERG, KERN_WARNING, printk
 from irqsim.kernel.sched import UPTIME_NS, new_task, wake_up_from_outside
 from irqsim.kernel.softirq import Tasklet
@@ -42,6 +42,7 @@ from irqsim.kernel.state import (
     Task,
 )
 from irqsim.kernel.timer import TimerList, mod_timer, nsecs_to_jiffies_up, process_timeout
+from irqsim.kernel.wait import WaitQueue
 from irqsim.kernel.workqueue import Work, make_workers, queue_work
 from irqsim.prng import stream
 from irqsim.scenario.compile import compile_program
@@ -100,6 +101,8 @@ class Machine:
         self._hrtimers: dict[str, HrTimer] = {}
         self._sleep_timers: dict[int, TimerList] = {}
         self._locks: dict[str, SpinLock] = {}
+        self._mutexes: dict[str, Mutex] = {}
+        self._wait_queues: dict[str, WaitQueue] = {}
         self._works: dict[str, Work] = {}
         self._delayed: dict[str, TimerList] = {}
         self.nics: dict[str, Nic] = {}
@@ -170,6 +173,14 @@ class Machine:
     def lock(self, name: str) -> SpinLock:
         """The spin lock of that name: the first use makes it."""
         return self._locks.setdefault(name, SpinLock(name))
+
+    def mutex(self, name: str) -> Mutex:
+        """The mutex of that name: the first use makes it."""
+        return self._mutexes.setdefault(name, Mutex(name))
+
+    def wait_queue(self, name: str) -> WaitQueue:
+        """The wait queue of that name: the first use makes it."""
+        return self._wait_queues.setdefault(name, WaitQueue())
 
     def sleep_timer(self, task: Task) -> TimerList:
         """The timer that ends a sleep of this task."""

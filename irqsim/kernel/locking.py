@@ -1,17 +1,20 @@
-"""Locks: spin locks, plain and with interrupts or bottom halves off.
+"""Locks: spin locks, plain and with interrupts or bottom halves off; mutexes.
 
-A lock that is held makes others spin, in the order in which they came.
+A spin lock that is held makes others spin, in the order in which they came.  A mutex that is
+held makes others sleep, unless its owner runs on another CPU: it may be free soon.
 
-Source: kernel/locking/spinlock.c, kernel/locking/qspinlock.c; include/linux/spinlock_api_smp.h.
+Source: kernel/locking/spinlock.c, kernel/locking/qspinlock.c; include/linux/spinlock_api_smp.h;
+kernel/locking/mutex.c: __mutex_lock, mutex_optimistic_spin, __mutex_unlock_slowpath.
 """
 
 from __future__ import annotations
 
 from irqsim.errors import LimitError
+from irqsim.events import TASK_UNINTERRUPTIBLE
 from irqsim.kernel.preempt import PREEMPT_OFFSET
-from irqsim.kernel.sched import preempt_check_resched
+from irqsim.kernel.sched import preempt_check_resched, schedule, wake_up_process
 from irqsim.kernel.softirq import local_bh_disable, local_bh_enable
-from irqsim.kernel.state import Cpu, Kernel, Path
+from irqsim.kernel.state import Cpu, Kernel, Path, Task
 
 
 class SpinLock:
@@ -94,3 +97,53 @@ def _acquire(k: Kernel, cpu: Cpu, lock: SpinLock) -> Path:
         lock.waiters.pop(0)
     lock.owner = cpu.number
     yield k.cost.local_irq
+
+
+class Mutex:
+    """A struct mutex.  Changed by the functions below only."""
+
+    __slots__ = ("name", "owner", "waiters")
+
+    name: str
+    owner: Task | None
+    waiters: list[Task]
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.owner = None
+        self.waiters = []
+
+
+def mutex_lock(k: Kernel, cpu: Cpu, mutex: Mutex) -> Path:
+    """Take a mutex; sleep, or spin on an owner that runs, while another task holds it.
+
+    Raises LimitError where this task holds it itself: a real one hangs there.
+    """
+    task = cpu.current
+    if mutex.owner is task:
+        raise LimitError(
+            f"INFO: task {task.comm}:{task.pid} blocked: it waits for mutex {mutex.name!r}, "
+            "which it holds itself"
+        )
+    while mutex.owner is not None:
+        owner_cpu = k.cpus[mutex.owner.cpu]
+        here = k.cpus[task.cpu]
+        if owner_cpu is not here and owner_cpu.current is mutex.owner:
+            if not mutex.waiters and not here.tif_need_resched:
+                yield k.cost.spin
+                continue
+        task.state = TASK_UNINTERRUPTIBLE
+        mutex.waiters.append(task)
+        yield from schedule(k, here)
+        if task in mutex.waiters:
+            mutex.waiters.remove(task)
+    mutex.owner = task
+    yield k.cost.local_irq
+
+
+def mutex_unlock(k: Kernel, cpu: Cpu, mutex: Mutex) -> Path:
+    """Release a mutex, and wake the first that waits for it."""
+    mutex.owner = None
+    yield k.cost.local_irq
+    if mutex.waiters:
+        yield from wake_up_process(k, cpu, mutex.waiters[0])

@@ -28,7 +28,8 @@ from irqsim.events import (
     Tracepoint,
 )
 from irqsim.kernel import fair, rt
-from irqsim.kernel.preempt import PREEMPT_MASK
+from irqsim.kernel.preempt import PREEMPT_MASK, in_interrupt
+from irqsim.kernel.printk import KERN_ERR, printk
 from irqsim.kernel.smp import (
     CALLED,
     NOTHING_CALLED,
@@ -311,6 +312,8 @@ def schedule(k: Kernel, cpu: Cpu, preempt: bool = False) -> Path:
     """
     task = cpu.current
     blocks = not preempt and task.state != TASK_RUNNING
+    if blocks and in_interrupt(cpu.preempt_count):
+        _schedule_bug(k, cpu)
     if blocks and task.before_sleep is not None:
         yield from task.before_sleep()
     cpu.irqs_disabled = True
@@ -319,10 +322,8 @@ def schedule(k: Kernel, cpu: Cpu, preempt: bool = False) -> Path:
     cpu.tif_need_resched = cpu.preempt_need_resched = False
     prev_state = TASK_RUNNING
     if task is not cpu.idle:
-        if preempt:
-            prev_state = TASK_PREEMPTED
-            put_prev(cpu, task)
-        elif task.state == TASK_RUNNING:
+        if preempt or task.state == TASK_RUNNING:
+            prev_state = TASK_PREEMPTED if preempt else TASK_RUNNING
             put_prev(cpu, task)
         else:
             prev_state = task.state
@@ -343,6 +344,17 @@ def schedule(k: Kernel, cpu: Cpu, preempt: bool = False) -> Path:
     yield 0
     if blocks and task.after_sleep is not None:
         task.after_sleep()
+
+
+def _schedule_bug(k: Kernel, cpu: Cpu) -> None:
+    """Somebody sleeps where nobody may: report it, and go on.
+
+    Source: kernel/sched/core.c: __schedule_bug.
+    Differs: the call trace is left out, and preempt_count stays as it is.
+    """
+    task = cpu.current
+    who = f"{task.comm}/{task.pid}/0x{cpu.preempt_count:08x}"
+    printk(k, KERN_ERR, f"BUG: scheduling while atomic: {who}")
 
 
 def put_prev(cpu: Cpu, task: Task) -> None:

@@ -67,7 +67,16 @@ class Work:
 class WorkerPool:
     """A worker_pool: works that wait, and the workers that take them."""
 
-    __slots__ = ("allowed", "idle", "name", "nice", "nr_running", "nr_workers", "suffix", "worklist")
+    __slots__ = (
+        "allowed",
+        "idle",
+        "name",
+        "nice",
+        "nr_running",
+        "nr_workers",
+        "suffix",
+        "worklist",
+    )
 
     name: str
     """What a worker's name says before the colon."""

@@ -45,14 +45,12 @@ def _compile_step(program: Program, step: Step | Repeat | Chance | If) -> Op:
         op = Op(REPEAT, step.count)
         op.body = compile_body(program, step.body)
         return op
-    if isinstance(step, Chance):
-        op = Op(CHANCE, step.ppm)
-        op.body, op.otherwise = compile_body(program, step.body), compile_body(program, step.otherwise)
-        return op
-    if isinstance(step, If):
-        op = Op(IF)
-        op.test = IF_TESTS[step.test]
-        op.body, op.otherwise = compile_body(program, step.body), compile_body(program, step.otherwise)
+    if isinstance(step, Chance | If):
+        op = Op(CHANCE, step.ppm) if isinstance(step, Chance) else Op(IF)
+        if isinstance(step, If):
+            op.test = IF_TESTS[step.test]
+        op.body = compile_body(program, step.body)
+        op.otherwise = compile_body(program, step.otherwise)
         return op
     if step.verb == "run":
         return _compile_run(step.args[0])

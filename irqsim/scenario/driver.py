@@ -64,13 +64,14 @@ class Driver:
         """The irqaction that request_irq() would install."""
         flags = irqf_value(self.spec.flags)
         has_thread = self.spec.thread is not None
+        is_null = has_thread and self.spec.handler is None
         return IrqAction(
             k,
             self.desc.irq,
             self.spec.name,
             flags,
             self.number,
-            irq_default_primary_handler if self.spec.handler is None and has_thread else self.handler,
+            irq_default_primary_handler if is_null else self.handler,
             self.thread_fn if has_thread else None,
         )
 

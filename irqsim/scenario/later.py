@@ -48,14 +48,6 @@ LATER: Final[tuple[Later, ...]] = (
     Later("trace.tracer", "this tracer", ("function", "function_graph", "irqsoff")),
     Later("trace.options", "stack traces", ("stacktrace",)),
     Later("command devmem", "access to the controller's registers"),
-    *(
-        Later(f"step {verb}", what)
-        for what, verbs in (
-            ("mutexes", ("mutex_lock", "mutex_unlock")),
-            ("wait queues", ("wait_event", "wake_up")),
-        )
-        for verb in verbs
-    ),
 )
 
 

@@ -15,11 +15,12 @@ from typing import Final, Protocol
 
 from irqsim.kernel.hrtimer import HrTimer
 from irqsim.kernel.irq.irqdesc import IrqDesc
-from irqsim.kernel.locking import SpinLock
+from irqsim.kernel.locking import Mutex, SpinLock
 from irqsim.kernel.sched import schedule
 from irqsim.kernel.softirq import Tasklet
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.timer import TimerList
+from irqsim.kernel.wait import WaitQueue
 from irqsim.kernel.workqueue import Work
 from irqsim.prng import Stream, draw
 from irqsim.units import Duration
@@ -91,6 +92,12 @@ class Machine(Protocol):
 
     def lock(self, name: str) -> SpinLock:
         """The spin lock of that name: the first use makes it."""
+
+    def mutex(self, name: str) -> Mutex:
+        """The mutex of that name: the first use makes it."""
+
+    def wait_queue(self, name: str) -> WaitQueue:
+        """The wait queue of that name: the first use makes it."""
 
     def sleep_timer(self, task: Task) -> TimerList:
         """The timer that ends a sleep of this task."""

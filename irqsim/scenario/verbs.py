@@ -12,7 +12,10 @@ from irqsim.kernel.irq import manage
 from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq_work import irq_work_queue
 from irqsim.kernel.locking import (
+    Mutex,
     SpinLock,
+    mutex_lock,
+    mutex_unlock,
     spin_lock,
     spin_lock_bh,
     spin_lock_irqsave,
@@ -42,6 +45,7 @@ from irqsim.kernel.softirq import (
 from irqsim.kernel.state import PANIC, Cpu, Kernel, Path
 from irqsim.kernel.timer import del_timer, mod_timer, msleep, nsecs_to_jiffies_up
 from irqsim.kernel.trace import trace
+from irqsim.kernel.wait import WaitQueue, wait_event, wake_up
 from irqsim.kernel.workqueue import queue_work
 from irqsim.prng import draw
 from irqsim.scenario.program import CALL, PATH, Op, Program
@@ -345,6 +349,22 @@ def _locking(path: Callable[[Kernel, Cpu, SpinLock], Path]) -> Compiler:
     return compile_
 
 
+def _mutex(path: Callable[[Kernel, Cpu, Mutex], Path]) -> Compiler:
+    def compile_(program: Program, args: tuple[Arg, ...]) -> Op:
+        mutex = program.machine.mutex(str(args[0]))
+        return _path(lambda k, cpu: path(k, cpu, mutex))
+
+    return compile_
+
+
+def _waiting(path: Callable[[Kernel, Cpu, WaitQueue], Path]) -> Compiler:
+    def compile_(program: Program, args: tuple[Arg, ...]) -> Op:
+        queue = program.machine.wait_queue(str(args[0]))
+        return _path(lambda k, cpu: path(k, cpu, queue))
+
+    return compile_
+
+
 VERBS: Final[dict[str, Compiler]] = {
     "ack": _ack,
     "raise_softirq": _raise_softirq,
@@ -389,6 +409,10 @@ VERBS: Final[dict[str, Compiler]] = {
     "spin_unlock_irqrestore": _locking(spin_unlock_irqrestore),
     "spin_lock_bh": _locking(spin_lock_bh),
     "spin_unlock_bh": _locking(spin_unlock_bh),
+    "mutex_lock": _mutex(mutex_lock),
+    "mutex_unlock": _mutex(mutex_unlock),
+    "wait_event": _waiting(wait_event),
+    "wake_up": _waiting(wake_up),
     "trace_printk": _trace_printk,
     "panic": _panic,
 }
