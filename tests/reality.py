@@ -145,38 +145,43 @@ class Story:
         for line in lines:
             what = self.what(line)
             if what is not None:
-                comm = self.who(line.comm) or "(somebody)"
-                told.setdefault(line.cpu, []).append(f"{comm:>16} {line.letters} {what}")
+                told.setdefault(line.cpu, []).append(f"{self.who(line.comm):>16} {what}")
         return told
 
     def what(self, line: Line) -> str | None:
-        """The event, if it belongs to the cast."""
+        """Flag columns and event, if it belongs to the cast."""
         kind, _, step = line.event.partition("_")
+        what: str | None = None
         if kind == "irq":
-            return self._irq(line)
-        if kind == "softirq":
+            what = self._irq(line)
+        elif kind == "softirq":
             vector = line.text.partition("action=")[2].rstrip("]")
-            return f"{line.event} {vector}" if vector in self.cast.vectors else None
-        if kind in ("tasklet", "workqueue"):
-            name = self._function(line)
-            return f"{line.event} {name}" if name and step != "activate_work" else None
-        if step in ("expire_entry", "expire_exit"):
-            return self._expire(line, kind)
-        if line.event in ("sched_waking", "sched_wakeup"):
-            comm = self.who(line.fields["comm"])
-            return comm and f"{line.event} {comm} cpu {int(line.fields['target_cpu'])}"
-        if line.event == "sched_switch":
-            return self._switch(line)
-        return None
+            what = vector if vector in self.cast.vectors else None
+        elif kind == "napi":
+            what = line.text.rpartition(" work ")[2]
+        elif kind == "tasklet" or (kind == "workqueue" and step != "activate_work"):
+            what = self._function(line)
+        elif step in ("expire_entry", "expire_exit"):
+            what = self._expire(line, kind)
+        elif line.event in ("sched_waking", "sched_wakeup"):
+            who = self.who(line.fields["comm"])
+            what = f"{who} cpu {int(line.fields['target_cpu'])}" if self._is_cast(who) else None
+        elif line.event == "sched_switch":
+            what = self._switch(line)
+        return f"{line.letters} {line.event} {what}" if what is not None else None
 
-    def who(self, comm: str) -> str | None:
-        """A task without the numbers that differ between logs; None: not of the cast."""
+    def who(self, comm: str) -> str:
+        """A task without the numbers that differ between logs."""
         thread = re.fullmatch(r"irq/\d+-(.*)", comm)
         if thread is not None:
             names = [name for name in self.cast.devices if name.startswith(thread[1])]
-            return f"irq/{names[0]}" if names else None
-        is_ours = comm in self.cast.tasks or comm.startswith(("ksoftirqd/", "swapper/", "<idle>"))
-        return comm if is_ours else None
+            return f"irq/{names[0] if names else thread[1]}"
+        worker = re.fullmatch(r"(kworker/u?\d+):.*?(H?)", comm)
+        return worker[1] + worker[2] if worker else comm
+
+    def _is_cast(self, who: str) -> bool:
+        device = who.removeprefix("irq/")
+        return who in self.cast.tasks or (device != who and device in self.cast.devices)
 
     def _irq(self, line: Line) -> str | None:
         key = line.cpu, line.fields["irq"]
@@ -186,7 +191,7 @@ class Story:
         if name not in self.cast.devices:
             return None
         ret = line.fields.get("ret")
-        return f"{line.event} {name}" + (f" {ret}" if ret else "")
+        return f"{name} {ret}" if ret else name
 
     def _function(self, line: Line) -> str | None:
         symbol = re.search(r"func(?:tion)?[= ](\w+)", line.text)
@@ -195,18 +200,20 @@ class Story:
     def _expire(self, line: Line, kind: str) -> str | None:
         if line.event.endswith("entry"):
             self._timer[line.cpu, kind] = self._function(line)
-        name = self._timer.get((line.cpu, kind))
-        return f"{line.event} {name}" if name else None
+        return self._timer.get((line.cpu, kind))
 
     def _switch(self, line: Line) -> str | None:
+        """A switch to or from the cast; who else there is, is nobody's business."""
         fields = line.fields
         before, after = self.who(fields["prev_comm"]), self.who(fields["next_comm"])
-        if not {before, after} & {*self.cast.tasks, *map("irq/{}".format, self.cast.devices)}:
+        if not (self._is_cast(before) or self._is_cast(after)):
             return None
-        return f"sched_switch {before} {fields['prev_state']} ==> {after}"
+        return f"{before} {fields['prev_state']} ==> {after}"
 
 
 def difference(real: list[str], ours: list[str], context: int = 4) -> str:
     """The first places where two tellings differ, as a diff; empty if they are the same."""
+    if real == ours:
+        return ""
     diff = list(difflib.unified_diff(real, ours, "real", "simulated", n=context, lineterm=""))
     return "\n".join(diff[:40])
