@@ -28,7 +28,7 @@ from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq.request import Refusal
 from irqsim.kernel.locking import Mutex, SpinLock
 from irqsim.kernel.printk import KERN_EMERG, KERN_WARNING, printk
-from irqsim.kernel.sched import UPTIME_NS, new_task, wake_up_from_outside
+from irqsim.kernel.sched import UPTIME_NS, new_task
 from irqsim.kernel.softirq import Tasklet
 from irqsim.kernel.state import (
     SCHED_FIFO,
@@ -43,6 +43,7 @@ from irqsim.kernel.state import (
 )
 from irqsim.kernel.timer import TimerList, mod_timer, nsecs_to_jiffies_up, process_timeout
 from irqsim.kernel.wait import WaitQueue
+from irqsim.kernel.wakeup import wake_up_from_outside
 from irqsim.kernel.workqueue import Work, make_workers, queue_work
 from irqsim.prng import stream
 from irqsim.scenario.compile import compile_program

@@ -32,4 +32,4 @@ def do_exit(k: Kernel, task: Task) -> Path:
     yield k.cost.exit
     task.state = TASK_DEAD
     yield from schedule(k, k.cpus[task.cpu])
-    assert False, f"{task.comm} runs after its end"
+    raise AssertionError(f"{task.comm} runs after its end")

@@ -12,9 +12,10 @@ from __future__ import annotations
 from irqsim.errors import LimitError
 from irqsim.events import TASK_UNINTERRUPTIBLE
 from irqsim.kernel.preempt import PREEMPT_OFFSET
-from irqsim.kernel.sched import preempt_check_resched, schedule, wake_up_process
+from irqsim.kernel.sched import preempt_check_resched, schedule
 from irqsim.kernel.softirq import local_bh_disable, local_bh_enable
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
+from irqsim.kernel.wakeup import wake_up_process
 
 
 class SpinLock:

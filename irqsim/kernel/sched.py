@@ -15,26 +15,16 @@ from __future__ import annotations
 from typing import Final
 
 from irqsim.events import (
-    SCHED_MIGRATE_TASK,
     SCHED_SWITCH,
-    SCHED_WAKEUP,
-    SCHED_WAKING,
-    TASK_IDLE,
-    TASK_INTERRUPTIBLE,
     TASK_PREEMPTED,
     TASK_RUNNING,
-    TASK_UNINTERRUPTIBLE,
-    Event,
-    Tracepoint,
 )
 from irqsim.kernel import fair, rt
 from irqsim.kernel.preempt import PREEMPT_MASK, in_interrupt
 from irqsim.kernel.printk import KERN_ERR, printk
 from irqsim.kernel.smp import (
-    CALLED,
     NOTHING_CALLED,
     SENT_BY_PREEMPTION,
-    SENT_BY_WAKE_LIST,
     send_ipi,
     smp_cross_call,
 )
@@ -105,152 +95,10 @@ def start_task(k: Kernel, task: Task) -> Path:
     yield 0
 
 
-def move_task(k: Kernel, task: Task, allowed: tuple[int, ...]) -> Path:
-    """Let a task that runs go on on other CPUs; returns there.
-
-    Source: kernel/sched/core.c: set_cpus_allowed_ptr, migration_cpu_stop.
-    Differs: the task is woken at its new CPU instead of being moved by the stopper thread.
-    """
-    task.allowed = allowed
-    if task.cpu in allowed:
-        return
-    cpu = k.cpus[task.cpu]
-    task.state = TASK_UNINTERRUPTIBLE
-
-    def arrive(now_ns: int) -> None:
-        if task.state == TASK_UNINTERRUPTIBLE:
-            wake_up_from_outside(k, task)
-
-    k.queue.schedule(k.now_ns + k.cost.context_switch + k.cost.wakeup, arrive)
-    yield from schedule(k, cpu)
-
-
-# -- waking ------------------------------------------------------------------------------
-
-
-def wake_up_process(k: Kernel, cpu: Cpu, task: Task) -> Path:
-    """Make a sleeping task runnable; nothing, and no event, if it is not asleep.
-
-    Source: kernel/sched/core.c: try_to_wake_up, ttwu_state_match (TASK_NORMAL).
-    """
-    if not task.state & (TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE | TASK_IDLE):
-        return
-    saved = cpu.irqs_disabled
-    cpu.irqs_disabled = True
-    trace(k, cpu, _wake_event(k, SCHED_WAKING, task), _DEPTH_WAKING)
-    task.state = TASK_RUNNING
-    if task.on_rq:
-        yield k.cost.wakeup
-        _check_preempt_curr(k, cpu, k.cpus[task.cpu], task)
-        trace(k, cpu, _wake_event(k, SCHED_WAKEUP, task), _DEPTH_WAKEUP)
-    else:
-        target = k.cpus[_select_task_rq(k, task)]
-        if target.number != task.cpu:
-            migrated = k.events.intern(
-                SCHED_MIGRATE_TASK, task.comm, task.pid, task.prio, task.cpu, target.number
-            )
-            trace(k, cpu, migrated, _DEPTH_WAKING)
-            task.cpu = target.number
-        if target is not cpu and _queues_at_target(k, target):
-            _ttwu_queue_wakelist(k, cpu, target, task)
-        else:
-            yield k.cost.wakeup
-            _ttwu_do_activate(k, cpu, target, task)
-    cpu.irqs_disabled = saved
-    yield 0
-
-
-def wake_up_from_outside(k: Kernel, task: Task) -> None:
-    """A wake-up whose waker the log does not show: who typed the task's name.
-
-    It reaches the target as any remote wake-up does.  The waker's CPU belongs to no scheduling
-    domain, so that its sd_llc_id is 0, as CPU 0's is: the two count as sharing a cache.
-    Source: kernel/sched/topology.c: update_top_cache_domain.
-    """
-    task.state = TASK_RUNNING
-    task.cpu = _select_task_rq(k, task)
-    target = k.cpus[task.cpu]
-    shares_cache = target.number == 0 and target.current is not target.idle
-    if _queues_at_target(k, target) and not shares_cache:
-        _ttwu_queue_wakelist(k, None, target, task)
-    else:
-        _activate(k, target, task)
-        _check_preempt_curr(k, None, target, task)
-
-
-def sched_ttwu_pending(k: Kernel, cpu: Cpu) -> Path:
-    """Put on the run queue what others have woken for this CPU.
-
-    Source: kernel/sched/core.c: sched_ttwu_pending.
-    """
-    while cpu.wake_list:
-        task = cpu.wake_list.pop(0)
-        yield k.cost.wakeup
-        _ttwu_do_activate(k, cpu, cpu, task)
-
-
-def _queues_at_target(k: Kernel, target: Cpu) -> bool:
-    """Whether a remote wake-up is left to the target to carry out.
-
-    Source: kernel/sched/core.c: ttwu_queue_cond.
-    """
-    return k.release.wake_list != "idle" or target.current is target.idle
-
-
-def _ttwu_queue_wakelist(k: Kernel, cpu: Cpu | None, target: Cpu, task: Task) -> None:
-    target.wake_list.append(task)
-    if len(target.wake_list) > 1:
-        return
-    by_reschedule = k.release.wake_list == "reschedule"
-    number = k.ipi.reschedule if by_reschedule else k.ipi.call_function
-    _send(k, cpu, target, number, SENT_BY_WAKE_LIST, CALLED)
-
-
-def _send(
-    k: Kernel, cpu: Cpu | None, target: Cpu, number: int, callsite: str, callback: str
-) -> None:
-    if cpu is None:
-        send_ipi(k, target.number, 1 << target.number, number)
-    else:
-        smp_cross_call(k, cpu, target, number, callsite, callback)
-
-
-def _select_task_rq(k: Kernel, task: Task) -> int:
-    """The CPU for a task that wakes: where it ran, if that is idle; an idle one; where it ran.
-
-    A real-time task goes where it can run at once.
-    Source: kernel/sched/fair.c: select_idle_sibling; kernel/sched/rt.c: select_task_rq_rt.
-    """
-    if len(task.allowed) == 1:
-        return task.allowed[0]
-    here = task.cpu if task.cpu in task.allowed else task.allowed[0]
-    candidates = (here, *(number for number in task.allowed if number != here))
-    for number in candidates:
-        other = k.cpus[number]
-        if other.current is other.idle and not other.wake_list and not other.rq.fair:
-            return number
-    if task.prio < MAX_RT_PRIO:
-        for number in candidates:
-            if k.cpus[number].current.prio > task.prio:
-                return number
-    return here
-
-
-def _wake_event(k: Kernel, tracepoint: Tracepoint, task: Task) -> Event:
-    return k.events.intern(tracepoint, task.comm, task.pid, task.prio, task.cpu)
-
-
 # -- the run queue -----------------------------------------------------------------------
 
 
-def _ttwu_do_activate(k: Kernel, cpu: Cpu, target: Cpu, task: Task) -> None:
-    """Source: kernel/sched/core.c: ttwu_do_activate, ttwu_do_wakeup."""
-    _activate(k, target, task)
-    _check_preempt_curr(k, cpu, target, task)
-    trace(k, cpu, _wake_event(k, SCHED_WAKEUP, task), _DEPTH_WAKEUP)
-
-
-def _activate(k: Kernel, target: Cpu, task: Task) -> None:
+def activate(k: Kernel, target: Cpu, task: Task) -> None:
     task.on_rq = True
     task.cpu = target.number
     if task.prio < MAX_RT_PRIO:
@@ -260,7 +108,7 @@ def _activate(k: Kernel, target: Cpu, task: Task) -> None:
         fair.enqueue_woken(k, target, task)
 
 
-def _check_preempt_curr(k: Kernel, cpu: Cpu | None, target: Cpu, task: Task) -> None:
+def check_preempt_curr(k: Kernel, cpu: Cpu | None, target: Cpu, task: Task) -> None:
     """Ask the target's task to make room if the woken one goes before it.
 
     Source: kernel/sched/core.c: check_preempt_curr (wakeup_preempt since 6.6).
@@ -276,6 +124,15 @@ def _check_preempt_curr(k: Kernel, cpu: Cpu | None, target: Cpu, task: Task) -> 
         resched_curr(k, cpu, target)
 
 
+def send(
+    k: Kernel, cpu: Cpu | None, target: Cpu, number: int, callsite: str, callback: str
+) -> None:
+    if cpu is None:
+        send_ipi(k, target.number, 1 << target.number, number)
+    else:
+        smp_cross_call(k, cpu, target, number, callsite, callback)
+
+
 def resched_curr(k: Kernel, cpu: Cpu | None, target: Cpu) -> None:
     """Have the target's current task call schedule() soon.
 
@@ -288,7 +145,7 @@ def resched_curr(k: Kernel, cpu: Cpu | None, target: Cpu) -> None:
     if target is cpu:
         fold_need_resched(k, target)
     else:
-        _send(k, cpu, target, k.ipi.reschedule, SENT_BY_PREEMPTION, NOTHING_CALLED)
+        send(k, cpu, target, k.ipi.reschedule, SENT_BY_PREEMPTION, NOTHING_CALLED)
 
 
 def fold_need_resched(k: Kernel, cpu: Cpu) -> None:

@@ -34,15 +34,10 @@ from irqsim.kernel.preempt import (
     SOFTIRQ_OFFSET,
 )
 from irqsim.kernel.printk import KERN_WARNING, printk
-from irqsim.kernel.sched import (
-    cond_resched,
-    preempt_check_resched,
-    schedule,
-    start_task,
-    wake_up_process,
-)
+from irqsim.kernel.sched import cond_resched, preempt_check_resched, schedule, start_task
 from irqsim.kernel.state import Cpu, Kernel, Path
 from irqsim.kernel.trace import trace
+from irqsim.kernel.wakeup import wake_up_process
 
 HI_SOFTIRQ: Final = 0
 TIMER_SOFTIRQ: Final = 1

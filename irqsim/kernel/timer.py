@@ -23,9 +23,10 @@ from irqsim.events import (
     TIMER_START,
     Event,
 )
-from irqsim.kernel.sched import schedule, wake_up_process
+from irqsim.kernel.sched import schedule
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.trace import trace
+from irqsim.kernel.wakeup import wake_up_process
 
 LVL_CLK_SHIFT: Final = 3
 LVL_BITS: Final = 6

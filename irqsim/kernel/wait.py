@@ -9,8 +9,9 @@ Differs: each wake-up serves one waiter, the first (as an exclusive one).
 from __future__ import annotations
 
 from irqsim.events import TASK_UNINTERRUPTIBLE
-from irqsim.kernel.sched import schedule, wake_up_process
+from irqsim.kernel.sched import schedule
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
+from irqsim.kernel.wakeup import wake_up_process
 
 
 class WaitQueue:

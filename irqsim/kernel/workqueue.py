@@ -24,9 +24,10 @@ from irqsim.events import (
     WORKQUEUE_QUEUE_WORK,
 )
 from irqsim.kernel.fair import weight_of
-from irqsim.kernel.sched import cond_resched, new_task, schedule, start_task, wake_up_process
+from irqsim.kernel.sched import cond_resched, new_task, schedule, start_task
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.trace import trace
+from irqsim.kernel.wakeup import wake_up_process
 
 WORK_CPU_UNBOUND: Final[dict[str, int]] = {"arm64": 256, "arm": 8}
 """NR_CPUS of the distribution's build, which the events print for `any CPU`."""

@@ -23,13 +23,7 @@ from irqsim.kernel.locking import (
     spin_unlock_bh,
     spin_unlock_irqrestore,
 )
-from irqsim.kernel.sched import (
-    cond_resched,
-    preempt_check_resched,
-    sched_yield,
-    schedule,
-    wake_up_process,
-)
+from irqsim.kernel.sched import cond_resched, preempt_check_resched, sched_yield, schedule
 from irqsim.kernel.smp import NOTHING_CALLED, smp_call_function_single_async, smp_cross_call
 from irqsim.kernel.softirq import (
     HI_SOFTIRQ,
@@ -46,6 +40,7 @@ from irqsim.kernel.state import PANIC, Cpu, Kernel, Path
 from irqsim.kernel.timer import del_timer, mod_timer, msleep, nsecs_to_jiffies_up
 from irqsim.kernel.trace import trace
 from irqsim.kernel.wait import WaitQueue, wait_event, wake_up
+from irqsim.kernel.wakeup import wake_up_process
 from irqsim.kernel.workqueue import queue_work
 from irqsim.prng import draw
 from irqsim.scenario.program import CALL, PATH, Op, Program

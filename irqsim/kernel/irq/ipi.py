@@ -15,9 +15,10 @@ from irqsim.kernel.irq.handle import handle_percpu_devid_irq
 from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IrqAction
 from irqsim.kernel.irq.irqdomain import NR_IPI_SGIS
 from irqsim.kernel.irq_work import irq_work_run
-from irqsim.kernel.sched import fold_need_resched, sched_ttwu_pending
+from irqsim.kernel.sched import fold_need_resched
 from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Path
 from irqsim.kernel.trace import trace
+from irqsim.kernel.wakeup import sched_ttwu_pending
 
 RESCHEDULE: Final = "Rescheduling interrupts"
 CALL_FUNCTION: Final = "Function call interrupts"

@@ -28,8 +28,9 @@ from irqsim.kernel.irq.settings import (
 from irqsim.kernel.irq.thread import irq_setup_forced_threading, setup_irq_thread
 from irqsim.kernel.preempt import in_interrupt
 from irqsim.kernel.printk import KERN_ERR, printk, warn
-from irqsim.kernel.sched import schedule, wake_up_process
+from irqsim.kernel.sched import schedule
 from irqsim.kernel.state import Cpu, Kernel, Path
+from irqsim.kernel.wakeup import wake_up_process
 
 
 def setup_irq(

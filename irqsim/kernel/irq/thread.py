@@ -25,9 +25,10 @@ from irqsim.kernel.irq.irqdesc import (
 )
 from irqsim.kernel.irq.mask import cond_unmask_irq
 from irqsim.kernel.irq.settings import IRQF_NO_THREAD, IRQF_ONESHOT, IRQF_PERCPU
-from irqsim.kernel.sched import move_task, new_task, schedule, start_task, wake_up_process
+from irqsim.kernel.sched import new_task, schedule, start_task
 from irqsim.kernel.softirq import local_bh_disable, local_bh_enable
 from irqsim.kernel.state import SCHED_FIFO, Cpu, HandlerPath, Kernel, Path, Task
+from irqsim.kernel.wakeup import move_task, wake_up_process
 
 TASK_COMM_LEN: Final = 16
 IRQ_THREAD_PRIO: Final = 49
