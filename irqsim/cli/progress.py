@@ -17,14 +17,14 @@ class Progress:
     def __init__(self, wanted: bool | None, is_silent: bool) -> None:
         """`wanted` None: on a terminal, once the run is long, unless `is_silent`."""
         is_terminal = sys.stderr is not None and sys.stderr.isatty()
-        self._is_shown = is_terminal and not is_silent if wanted is None else wanted
+        self.is_shown = is_terminal and not is_silent if wanted is None else wanted
         self._due_s = time.monotonic() + (0 if wanted else LONG_RUN_S)
         self._end = "\r" if is_terminal else "\n"
         self._drawn = 0
 
     def __call__(self, now_ns: int, end_ns: int | None) -> None:
         """Note where the run is."""
-        if self._is_shown and time.monotonic() >= self._due_s:
+        if self.is_shown and time.monotonic() >= self._due_s:
             self._due_s = time.monotonic() + PERIOD_S
             self._draw(_bar(now_ns, end_ns))
 
@@ -41,7 +41,7 @@ class Progress:
             sys.stderr.write(text.ljust(self._drawn) + self._end)
             sys.stderr.flush()
         except OSError:
-            self._is_shown = False
+            self.is_shown = False
         self._drawn = len(text)
 
 

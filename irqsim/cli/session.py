@@ -12,29 +12,16 @@ from attrs import evolve, frozen
 from irqsim.cli.messages import put, say, standard_output
 from irqsim.cli.progress import Progress
 from irqsim.errors import IrqsimError
-from irqsim.kernel.release import release_named
-from irqsim.machine import Machine, build
+from irqsim.records import Record
 from irqsim.scenario.spec import AtCommand, AtSpec, ScenarioSpec
-from irqsim.trace.formats import FORMATS, Log, Setting
-from irqsim.trace.ftrace import TextFormat
+from irqsim.simulation import Simulation, build
+from irqsim.trace.formats import FORMATS, Log
 from irqsim.trace.output import LineStream, Tree, seconds
-from irqsim.trace.ring_buffer import RingBuffer
 from irqsim.units import format_ns, parse_time
 
 PANICKED: Final = 3
 OPTIONS: Final = ("irq-info", "record-tgid", "latency-format")
 """The trace options that a text can be printed with."""
-
-PREEMPT_MODELS: Final = {
-    "none": "server",
-    "voluntary": "desktop",
-    "full": "preempt",
-    "rt": "preempt_rt",
-}
-"""What the header of latency-format calls `kernel.preempt`.
-
-Source: print_trace_header(), kernel/trace/trace.c.
-"""
 
 
 @frozen
@@ -43,6 +30,9 @@ class Cat:
 
     path: str
     time_ns: int | None = None
+
+    def __str__(self) -> str:
+        return self.path if self.time_ns is None else f"{self.path}@{format_ns(self.time_ns)}"
 
 
 @frozen
@@ -61,11 +51,14 @@ class Wanted:
 def parse_cat(text: str, tick_ns: int) -> Cat:
     """Read PATH or PATH@TIME.  Raises ValueError."""
     path, at, time = text.rpartition("@")
-    if not at or "/" in time:
-        path, time = text, ""
+    time_ns = None
+    if at and "/" not in time:
+        time_ns = parse_time(time, tick_ns)
+    else:
+        path = text
     if not path.startswith("/"):
         raise ValueError(f"expected a path from the root such as '/proc/stat', got {path!r}")
-    return Cat(path, parse_time(time, tick_ns) if at and path != text else None)
+    return Cat(path, time_ns)
 
 
 def switch_options(spec: ScenarioSpec, switches: tuple[str, ...]) -> ScenarioSpec:
@@ -90,101 +83,80 @@ def describe(spec: ScenarioSpec) -> str:
 
 def perform(spec: ScenarioSpec, wanted: Wanted) -> int:
     """Run the scenario, write what is wanted of it, and return the exit status."""
-    timed = [cat for cat in wanted.cats if cat.time_ns is not None]
-    for cat in timed:
-        assert cat.time_ns is not None
-        _refuse_late(cat, cat.time_ns, spec.run.duration)
-        snapshot = AtSpec(cat.time_ns, (AtCommand("cat", cat.path, source=f"cat {cat.path}"),))
-        spec = evolve(spec, ats=(*spec.ats, snapshot))
-    with ExitStack() as stack:
-        if wanted.output is not None:
-            tree = stack.enter_context(Tree(wanted.output))
-            machine = _run_into(spec, wanted, tree)
-        elif wanted.cats:
-            machine = _run(spec, wanted, _no_log())
-            put("".join(_text(machine, cat) for cat in wanted.cats))
-        else:
-            log = FORMATS[wanted.format].open(_setting(spec, wanted.layout), standard_output())
-            machine = _run(spec, wanted, log)
-    _remark(machine, wanted, len(timed))
-    return PANICKED if machine.panicked else 0
-
-
-def _run(spec: ScenarioSpec, wanted: Wanted, log: Log) -> Machine:
-    """Run it with its console on standard error."""
-    is_streamed = wanted.output is None and FORMATS[wanted.format].is_streamed
-    progress = Progress(wanted.progress, is_silent=wanted.verbosity < 0 or is_streamed)
-    machine = build(spec, log.add)
-    if wanted.verbosity >= 0:
-        machine.on_console = _console(progress)
-    machine.run(progress)
-    progress.clear()
-    log.finish(machine.online_cpus)
-    return machine
-
-
-def _run_into(spec: ScenarioSpec, wanted: Wanted, tree: Tree) -> Machine:
-    """Run it and write the machine's files."""
-    if wanted.format == "none":
-        machine = _run(spec, wanted, _no_log())
+    if wanted.output is not None:
+        with Tree(wanted.output) as tree:
+            simulation = _run_into(tree, spec, wanted)
+    elif wanted.cats:
+        simulation = _run(_with_snapshots(spec, wanted.cats), evolve(wanted, format="none"))
+        put("".join(_text(simulation, cat) for cat in wanted.cats))
     else:
-        with tree.create(wanted.format) as file:
-            setting = _setting(spec, wanted.layout)
-            log = FORMATS[wanted.format].open(setting, LineStream(file))
-            machine = _run(spec, wanted, log)
-    for path, text in machine.tree():
-        tree.add(path, text)
-    for time_ns, path, text in machine.snapshots:
-        tree.add(f"at/{seconds(time_ns)}/{path}", text)
-    return machine
+        simulation = _run(spec, wanted)
+    nr_snapshots = sum(command.verb == "cat" for at in spec.ats for command in at.commands)
+    if nr_snapshots and wanted.output is None and wanted.verbosity >= 0:
+        say(f"irqsim: {nr_snapshots} snapshot{'s' * (nr_snapshots > 1)} taken; -o DIR keeps them")
+    return PANICKED if simulation.panicked else 0
 
 
-def _setting(spec: ScenarioSpec, layout: str | None) -> Setting:
-    kernel, trace = spec.kernel, spec.trace
-    is_rt = kernel.preempt == "rt"
-    ring = None
-    if trace.buffer_size_kb is not None:
-        ring = RingBuffer(
-            spec.machine.cpus,
-            trace.buffer_size_kb,
-            release=kernel.release,
-            long_bits=32 if spec.machine.arch == "arm" else 64,
-        )
-    return Setting(
-        TextFormat(
-            layout or ("6.1-rt" if is_rt else kernel.release),
-            irq_info="irq-info" in trace.options,
-            record_tgid="record-tgid" in trace.options,
-            latency="latency-format" in trace.options,
-            start_ns=spec.run.clock,
-        ),
-        trace.tracer,
-        release_named(kernel.release).version,
-        PREEMPT_MODELS[kernel.preempt],
-        ring,
+def _run(spec: ScenarioSpec, wanted: Wanted, stream: LineStream | None = None) -> Simulation:
+    """Run it, its console on standard error and its log on `stream`, or standard output."""
+    format = FORMATS[wanted.format]
+    is_silent = wanted.verbosity < 0 or (format.is_pipe and stream is None)
+    progress = Progress(wanted.progress, is_silent)
+
+    def sink(records: list[Record]) -> None:
+        log.add(records)
+
+    reads = [cat.path for cat in wanted.cats if cat.time_ns is None]
+    simulation = build(spec, sink, reads=reads, is_pipe=format.is_pipe)
+    log: Log = format.open(
+        lambda: simulation.text_format(wanted.layout), stream or standard_output()
     )
+    if wanted.verbosity >= 0:
+        simulation.on_console = _console(progress)
+    simulation.run(progress if progress.is_shown else None)
+    progress.clear()
+    log.finish(simulation.header)
+    return simulation
 
 
-def _no_log() -> Log:
-    return FORMATS["none"].open(Setting(TextFormat()), standard_output())
+def _run_into(tree: Tree, spec: ScenarioSpec, wanted: Wanted) -> Simulation:
+    """Run it and write the machine's files."""
+    with ExitStack() as stack:
+        stream = None
+        if wanted.format != "none":
+            stream = LineStream(stack.enter_context(tree.create(wanted.format)))
+        simulation = _run(spec, wanted, stream)
+    for path, text in simulation.tree():
+        tree.add(path, text)
+    for time_ns, path, text in simulation.snapshots:
+        tree.add(f"at/{seconds(time_ns)}/{path}", text)
+    return simulation
 
 
-def _text(machine: Machine, cat: Cat) -> str:
+def _with_snapshots(spec: ScenarioSpec, cats: tuple[Cat, ...]) -> ScenarioSpec:
+    """The scenario, and behind what it does itself at an instant the files of that time."""
+    for cat in cats:
+        if cat.time_ns is None:
+            continue
+        if spec.run.duration is not None and cat.time_ns >= spec.run.duration:
+            raise IrqsimError(
+                f"--cat {cat}: the run ends at {format_ns(spec.run.duration)};"
+                f" without a time the file is printed as it stands then"
+            )
+        command = AtCommand("cat", cat.path, source=f"cat {cat.path}")
+        spec = evolve(spec, ats=(*spec.ats, AtSpec(cat.time_ns, (command,))))
+    return spec
+
+
+def _text(simulation: Simulation, cat: Cat) -> str:
     if cat.time_ns is None:
-        return machine.read_file(cat.path)
-    found = [text for at, path, text in machine.snapshots if (at, path) == (cat.time_ns, cat.path)]
+        return simulation.read_file(cat.path)
+    key = (cat.time_ns, cat.path)
+    found = [text for time_ns, path, text in simulation.snapshots if (time_ns, path) == key]
     if not found:
-        raise IrqsimError(f"--cat {cat.path}@{format_ns(cat.time_ns)}: no such file at that time")
+        raise IrqsimError(f"--cat {cat}: there was no such file")
     # The last one: what the scenario itself does at that instant comes first.
     return found[-1]
-
-
-def _refuse_late(cat: Cat, time_ns: int, duration_ns: int | None) -> None:
-    if duration_ns is not None and time_ns >= duration_ns:
-        raise IrqsimError(
-            f"--cat {cat.path}@{format_ns(time_ns)}: the run ends at {format_ns(duration_ns)};"
-            f" without a time the file is printed as it stands then"
-        )
 
 
 def _console(progress: Progress) -> Callable[[str], None]:
@@ -193,10 +165,3 @@ def _console(progress: Progress) -> Callable[[str], None]:
         say(line)
 
     return on_console
-
-
-def _remark(machine: Machine, wanted: Wanted, nr_printed: int) -> None:
-    """Say what the user may not expect."""
-    nr_kept = len(machine.snapshots) - nr_printed
-    if wanted.output is None and nr_kept > 0 and wanted.verbosity >= 0:
-        say(f"irqsim: {nr_kept} snapshot{'s' * (nr_kept > 1)} taken; -o DIR keeps them")
