@@ -31,6 +31,7 @@ from irqsim.kernel.preempt import PREEMPT_OFFSET
 from irqsim.kernel.release import release_named
 from irqsim.kernel.sched import RunQueue, new_task
 from irqsim.kernel.state import Cpu, Frame, Kernel, Task
+from irqsim.kernel.stop_machine import create_stopper
 from irqsim.kernel.tick import TickSched, start_tick
 from irqsim.kernel.timer import TimerBase, run_timer_softirq
 from irqsim.kernel.trace import set_tracing_on
@@ -151,6 +152,7 @@ def _boot_cpu(k: Kernel, cpu: Cpu, gic: Gic) -> None:
     cpu.ksoftirqd = new_task(k, f"ksoftirqd/{number}", body, (number,), pid)
     cpu.ksoftirqd.state = TASK_INTERRUPTIBLE
     cpu.ksoftirqd.vlag_ns = SHORT_RUN_LAG_NS
+    create_stopper(k, cpu, pid - 1)
 
 
 def _map_timer(k: Kernel) -> None:

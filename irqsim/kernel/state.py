@@ -218,6 +218,8 @@ class Cpu:
         "since_ns",
         "softirq_pending",
         "softnet",
+        "stop_work",
+        "stopper",
         "tasklet_hi_vec",
         "tasklet_vec",
         "tick",
@@ -273,6 +275,11 @@ class Cpu:
     # kernel/dev.py's.
     softnet: SoftnetData
 
+    # kernel/stop_machine.py's.
+    stopper: Task
+    stop_work: list[Task]
+    """Tasks that have to leave this CPU."""
+
     # The account of its time: the engine's.
     time: CpuTime
 
@@ -292,6 +299,7 @@ class Cpu:
         self.tasklet_vec = []
         self.tasklet_hi_vec = []
         self.call_queue = []
+        self.stop_work = []
         self.irq_work_list = []
         self.time = CpuTime()
 

@@ -19,7 +19,7 @@ from irqsim.events import (
     Event,
     Tracepoint,
 )
-from irqsim.kernel.sched import activate, check_preempt_curr, schedule, send
+from irqsim.kernel.sched import activate, check_preempt_curr, send
 from irqsim.kernel.smp import CALLED, SENT_BY_WAKE_LIST
 from irqsim.kernel.state import MAX_RT_PRIO, Cpu, Kernel, Path, Task
 from irqsim.kernel.trace import trace
@@ -126,26 +126,6 @@ def _select_task_rq(k: Kernel, task: Task) -> int:
             if k.cpus[number].current.prio > task.prio:
                 return number
     return here
-
-
-def move_task(k: Kernel, task: Task, allowed: tuple[int, ...]) -> Path:
-    """Let a task that runs go on on other CPUs; returns there.
-
-    Source: kernel/sched/core.c: set_cpus_allowed_ptr, migration_cpu_stop.
-    Differs: the task is woken at its new CPU instead of being moved by the stopper thread.
-    """
-    task.allowed = allowed
-    if task.cpu in allowed:
-        return
-    cpu = k.cpus[task.cpu]
-    task.state = TASK_UNINTERRUPTIBLE
-
-    def arrive(now_ns: int) -> None:
-        if task.state == TASK_UNINTERRUPTIBLE:
-            wake_up_from_outside(k, task)
-
-    k.queue.schedule(k.now_ns + k.cost.context_switch + k.cost.wakeup, arrive)
-    yield from schedule(k, cpu)
 
 
 def _ttwu_do_activate(k: Kernel, cpu: Cpu, target: Cpu, task: Task) -> None:

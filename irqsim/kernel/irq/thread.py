@@ -28,7 +28,8 @@ from irqsim.kernel.irq.settings import IRQF_NO_THREAD, IRQF_ONESHOT, IRQF_PERCPU
 from irqsim.kernel.sched import new_task, schedule, start_task
 from irqsim.kernel.softirq import local_bh_disable, local_bh_enable
 from irqsim.kernel.state import SCHED_FIFO, Cpu, HandlerPath, Kernel, Path, Task
-from irqsim.kernel.wakeup import move_task, wake_up_process
+from irqsim.kernel.stop_machine import set_cpus_allowed
+from irqsim.kernel.wakeup import wake_up_process
 
 TASK_COMM_LEN: Final = 16
 IRQ_THREAD_PRIO: Final = 49
@@ -106,7 +107,7 @@ def irq_thread(k: Kernel, holder: list[Task], desc: IrqDesc, action: IrqAction) 
         action.runthread = False
         if task.allowed != (desc.effective_cpu,):
             # IRQTF_AFFINITY: it follows the line at its next round.
-            yield from move_task(k, task, (desc.effective_cpu,))
+            yield from set_cpus_allowed(k, task, (desc.effective_cpu,))
         cpu = k.cpus[task.cpu]
         if action.is_forced:
             local_bh_disable(cpu)
