@@ -71,6 +71,7 @@ class Run:
     def __init__(self, spec: ScenarioSpec, nr_slices: int = NR_SLICES) -> None:
         self.spec = spec
         self.records: list[Record] = []
+        self._violations: list[Violation] | None = None
         with patch.object(irqsim.machine, "Gic", WatchedGic):
             self.machine = Machine(spec, self.records.extend)
         gic, k = self.machine.gic, self.machine.kernel
@@ -89,8 +90,13 @@ class Run:
                 found = (f"at {k.now_ns} ns: {fault}" for fault in each.faults(k))
                 self.state_faults[each.name].extend(found)
 
-    def check_records(self) -> Iterator[Violation]:
+    def violations(self) -> list[Violation]:
         """What the log breaks of the laws over records."""
+        if self._violations is None:
+            self._violations = list(self._check_records())
+        return self._violations
+
+    def _check_records(self) -> Iterator[Violation]:
         k = self.kernel
         percpu = frozenset(irq for irq, desc in k.irq_desc.items() if desc.percpu)
         setting = Setting(

@@ -1,0 +1,372 @@
+"""Every law that a run must keep, in one list.
+
+The laws over records and over states are `irqsim.analysis`'s; here are those that need to know
+the scenario or the hardware as well.  The property tests and the mutants go through `LAWS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from attrs import frozen
+
+from irqsim.analysis.check import INVARIANTS
+from irqsim.analysis.counts import Tally, count_faults
+from irqsim.analysis.state import STATE_INVARIANTS
+from irqsim.events import (
+    IRQ_HANDLER_ENTRY,
+    PRINT,
+    SOFTIRQ_ENTRY,
+    SOFTIRQ_EXIT,
+    SOFTIRQ_RAISE,
+    TASKLET_ENTRY,
+    TASKLET_EXIT,
+)
+from irqsim.kernel.irq.irqdesc import IRQS_PENDING, IrqDesc
+from irqsim.kernel.preempt import HARDIRQ_MASK, SOFTIRQ_OFFSET
+from irqsim.scenario.driver import Driver
+from tests.runs import Run
+
+PMR: Final = 0xF0
+NR_SOFTIRQS: Final = 10
+MANAGING: Final = (
+    "disable_irq", "disable_irq_nosync", "enable_irq", "free_irq", "request_irq",
+)  # fmt: skip
+
+
+@frozen
+class Law:
+    """A law over a run: `faults` says where it does not hold."""
+
+    name: str
+    law: str
+    source: str
+    faults: Callable[[Run], list[str]]
+
+
+def _trace_faults(name: str, run: Run) -> list[str]:
+    return [str(each) for each in run.violations() if each.name == name]
+
+
+def _state_faults(name: str, run: Run) -> list[str]:
+    return run.state_faults[name]
+
+
+def faults_of_counts(run: Run) -> list[str]:
+    """Compare kstat_irqs and kstat_softirqs with the log."""
+    k = run.kernel
+    vectors = [[cpu.kstat_softirqs[vec] for cpu in k.cpus] for vec in range(NR_SOFTIRQS)]
+    irqs = {irq: desc.kstat_irqs for irq, desc in k.irq_desc.items()}
+    return count_faults(Tally(run.records), irqs, vectors)
+
+
+def faults_of_active(run: Run) -> list[str]:
+    """What the watched controller noticed."""
+    return run.gic.faults
+
+
+# -- lines -------------------------------------------------------------------------------
+
+
+def _is_managed(run: Run, drivers: list[Driver]) -> bool:
+    """Whether code may disable, free or request the line."""
+    named = run.named_by(*MANAGING)
+    return any(driver.spec.name in named or not driver.spec.probe for driver in drivers)
+
+
+def _is_waiting(run: Run, desc: IrqDesc, pe: int) -> str:
+    """Why an asserted line is not being served at the end; nothing if there is no reason."""
+    cpu = run.kernel.cpus[pe]
+    if desc.irqs_disabled or desc.masked or not desc.actions:
+        return "disabled, masked or free"
+    if run.gic.is_active(desc.hwirq, pe):
+        return "active"
+    if cpu.irqs_disabled or cpu.preempt_count & HARDIRQ_MASK or len(cpu.frames) > 1:
+        return "interrupts are off"
+    if cpu.due_ns <= run.kernel.now_ns:
+        return "this instant"
+    return ""
+
+
+def faults_of_levels(run: Run) -> list[str]:
+    """Look at the wires of level lines, and at those that are high and not served."""
+    faults = []
+    for drivers in run.lines():
+        desc = drivers[0].desc
+        for line in drivers[0].device.lines:
+            if line.is_edge:
+                continue
+            wants = any(each.wants[line.pe] and not each.is_masked for each in line.devices)
+            pe = line.pe if desc.percpu else desc.effective_cpu
+            if run.gic.line(desc.hwirq, line.pe) != wants:
+                faults.append(f"irq {desc.irq}: wanted {wants}, but the wire is {not wants}")
+            elif wants and not _is_waiting(run, desc, pe):
+                faults.append(f"irq {desc.irq} is asserted, and CPU {pe} does not serve it")
+    return faults
+
+
+def faults_of_edges(run: Run) -> list[str]:
+    """Compare the edges that came with the times that the line's first action ran."""
+    tally = Tally(run.records)
+    faults = []
+    for drivers in run.lines():
+        desc, lines = drivers[0].desc, drivers[0].device.lines
+        is_nic = any(nic.device is driver.device for nic in run.machine.nics.values()
+                     for driver in drivers)  # fmt: skip
+        if not lines[0].is_edge or is_nic:
+            continue
+        came = sum(driver.device.nr_arrivals for driver in drivers) * len(lines)
+        merged = sum(driver.device.nr_merged for driver in drivers)
+        pending = sum(run.gic.is_pending(desc.hwirq, line.pe) for line in lines)
+        ran = sum(tally.bounds(desc.irq, cpu.number)[0] for cpu in run.kernel.cpus)
+        if _is_managed(run, drivers):
+            if ran > came - merged:
+                faults.append(f"irq {desc.irq}: {came} edges, {merged} merged, but {ran} runs")
+        elif ran != came - merged - pending:
+            faults.append(
+                f"irq {desc.irq}: {came} edges, {merged} merged, {pending} pending, {ran} runs"
+            )
+    return faults
+
+
+def faults_of_last_edges(run: Run) -> list[str]:
+    """Look for lines whose last edge was followed by no run of a handler."""
+    last_entry_ns: dict[tuple[int, int], int] = {}
+    for time_ns, context, event in run.records:
+        if event.tracepoint is IRQ_HANDLER_ENTRY:
+            irq = event.values[0]
+            assert isinstance(irq, int)
+            last_entry_ns[irq, context.cpu] = time_ns - run.kernel.trace_clock_ns
+    faults = []
+    for drivers in run.lines():
+        desc = drivers[0].desc
+        for line in drivers[0].device.lines:
+            edge_ns = run.gic.last_pulse_ns.get((desc.hwirq, line.pe))
+            if not line.is_edge or edge_ns is None:
+                continue
+            cpus = [line.pe] if desc.percpu else [cpu.number for cpu in run.kernel.cpus]
+            ran_ns = max(last_entry_ns.get((desc.irq, cpu), -1) for cpu in cpus)
+            is_kept = run.gic.is_pending(desc.hwirq, line.pe) or desc.istate & IRQS_PENDING
+            is_free = not desc.actions or run.named_by("free_irq")
+            if ran_ns < edge_ns and not is_kept and not is_free:
+                faults.append(f"irq {desc.irq}: an edge at {edge_ns} ns, last run at {ran_ns} ns")
+    return faults
+
+
+def faults_of_shared_lines(run: Run) -> list[str]:
+    """Follow each CPU through the actions of its lines."""
+    expected: dict[int, list[str]] = {
+        drivers[0].desc.irq: [driver.spec.name for driver in drivers]
+        for drivers in run.lines()
+        if not run.named_by("free_irq", "request_irq")
+    }
+    place: dict[int, tuple[int, int]] = {}
+    faults = []
+    for time_ns, context, event in run.records:
+        if event.tracepoint is not IRQ_HANDLER_ENTRY:
+            continue
+        irq, name = event.values
+        assert isinstance(irq, int)
+        cpu = context.cpu
+        open_irq, index = place.get(cpu, (irq, 0))
+        names = expected.get(irq, [str(name)])
+        if open_irq != irq:
+            faults.append(f"{time_ns} ns: irq {irq} among the actions of irq {open_irq}")
+            index = 0
+        if names[index] != name:
+            faults.append(f"{time_ns} ns: irq {irq} runs {name} where {names[index]} is due")
+            index = names.index(str(name)) if name in names else 0
+        if index + 1 < len(names):
+            place[cpu] = (irq, index + 1)
+        else:
+            place.pop(cpu, None)
+    return faults
+
+
+# -- softirqs and tasklets ---------------------------------------------------------------
+
+
+def faults_of_raised(run: Run) -> list[str]:
+    """Look for vectors that were raised, have not run since, and are forgotten."""
+    raised = [0] * len(run.kernel.cpus)
+    for _, context, event in run.records:
+        if event.tracepoint in (SOFTIRQ_RAISE, SOFTIRQ_ENTRY):
+            vec = event.values[0]
+            assert isinstance(vec, int)
+            if event.tracepoint is SOFTIRQ_RAISE:
+                raised[context.cpu] |= 1 << vec
+            else:
+                raised[context.cpu] &= ~(1 << vec)
+    faults = []
+    for cpu in run.kernel.cpus:
+        forgotten = raised[cpu.number] & ~cpu.softirq_pending
+        # One that is in the snapshot of a pass under way will run.
+        if forgotten and not cpu.preempt_count & SOFTIRQ_OFFSET:
+            faults.append(f"CPU {cpu.number}: {forgotten:#x} were raised and forgotten")
+    return faults
+
+
+class TaskletModel:
+    """The queues of tasklets as kernel/softirq.c describes them, followed through a log.
+
+    A mark in the log, `queue NAME VEC`, stands before each call of tasklet_schedule().
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.queues: dict[tuple[int, int], list[str]] = {}
+        self.batches: dict[int, list[str]] = {}
+        self.vec: dict[int, int] = {}
+        self.is_queued: dict[str, bool] = {}
+        self.is_running: dict[str, bool] = {}
+        self.nr_seen = 0
+        self.begun: dict[int, int] = {}
+        """When the vector began, by CPU, counted in records."""
+        self.left: dict[str, int] = {}
+        """When a tasklet's last run ended."""
+        self.may_be_disabled = {
+            *(each.name for each in run.spec.tasklets if each.disabled),
+            *run.named_by("tasklet_disable"),
+        }
+        self.faults: list[str] = []
+
+    def queue(self, cpu: int, name: str, vec: int) -> None:
+        if not self.is_queued.get(name):
+            self.is_queued[name] = True
+            self.queues.setdefault((cpu, vec), []).append(name)
+
+    def begin(self, cpu: int, vec: int) -> None:
+        self.vec[cpu] = vec
+        self.begun[cpu] = self.nr_seen
+        self.batches[cpu] = self.queues.pop((cpu, vec), [])
+
+    def enter(self, cpu: int, name: str) -> None:
+        batch = self.batches.get(cpu, [])
+        if name not in batch:
+            self.faults.append(f"CPU {cpu}: {name} runs, but was not queued; queued: {batch}")
+            return
+        while batch[0] != name:
+            self._pass_over(cpu, batch.pop(0))
+        batch.pop(0)
+        self.is_queued[name], self.is_running[name] = False, True
+
+    def leave(self, name: str) -> None:
+        self.is_running[name] = False
+        self.left[name] = self.nr_seen
+
+    def end(self, cpu: int) -> None:
+        for name in self.batches.pop(cpu, []):
+            self._pass_over(cpu, name)
+
+    def _pass_over(self, cpu: int, name: str) -> None:
+        # It may have run elsewhere when it was looked at, and have ended since.
+        ran = self.is_running.get(name) or self.left.get(name, -1) >= self.begun[cpu]
+        if name not in self.may_be_disabled and not ran:
+            self.faults.append(f"CPU {cpu}: {name} was passed over, though it could have run")
+        self.queues.setdefault((cpu, self.vec[cpu]), []).append(name)
+
+
+def faults_of_tasklet_order(run: Run) -> list[str]:
+    """Compare the runs of tasklets with a model of their queues."""
+    if run.named_by("tasklet_kill"):
+        return []
+    model = TaskletModel(run)
+    for _, context, event in run.records:
+        cpu, tracepoint = context.cpu, event.tracepoint
+        model.nr_seen += 1
+        if tracepoint is PRINT:
+            words = str(event.values[1]).split()
+            if words[0] == "queue":
+                model.queue(cpu, words[1], int(words[2]))
+        elif tracepoint is SOFTIRQ_ENTRY and event.values[0] in (0, 6):
+            model.begin(cpu, int(str(event.values[0])))
+        elif tracepoint is SOFTIRQ_EXIT and event.values[0] in (0, 6):
+            model.end(cpu)
+        elif tracepoint is TASKLET_ENTRY:
+            model.enter(cpu, str(event.values[1]))
+        elif tracepoint is TASKLET_EXIT:
+            model.leave(str(event.values[1]))
+    return model.faults
+
+
+# -- time --------------------------------------------------------------------------------
+
+
+def faults_of_instants(run: Run) -> list[str]:
+    """Look for records of one instant that are not in ascending order of their CPUs."""
+    faults = []
+    last_ns, last_cpu = -1, -1
+    for time_ns, context, _ in run.records:
+        if time_ns == last_ns and context.cpu < last_cpu:
+            faults.append(f"{time_ns} ns: CPU {context.cpu} after CPU {last_cpu}")
+        last_ns, last_cpu = time_ns, context.cpu
+    return faults
+
+
+LAWS: Final[tuple[Law, ...]] = (
+    *(
+        Law(each.name, each.law, each.source, partial(_trace_faults, each.name))
+        for each in INVARIANTS
+    ),
+    *(
+        Law(each.name, each.law, each.source, partial(_state_faults, each.name))
+        for each in STATE_INVARIANTS
+    ),
+    Law(
+        "counts_are_those_of_the_log",
+        "kstat_irqs and kstat_softirqs count what the log shows.",
+        "kernel/irq/internals.h: kstat_incr_irqs_this_cpu; kernel/softirq.c: handle_softirqs",
+        faults_of_counts,
+    ),
+    Law(
+        "an_active_interrupt_is_not_signalled_again",
+        "An interrupt that a PE has acknowledged is handed to no PE before its EOI.",
+        "IHI 0069 (GICv3) 4.1.2: the active state; IHI 0048 (GICv2) 3.2.4",
+        faults_of_active,
+    ),
+    Law(
+        "level_lines_are_served_while_asserted",
+        "A level line is high while a device wants service, and is served for as long.",
+        "IHI 0069 (GICv3) 1.2.2, 4.1.1",
+        faults_of_levels,
+    ),
+    Law(
+        "no_edge_is_lost_but_the_merged",
+        "The actions of an edge line run once for each edge that the controller did not merge.",
+        "IHI 0069 (GICv3) 4.1.1: edge-triggered interrupts",
+        faults_of_edges,
+    ),
+    Law(
+        "every_edge_is_followed_by_a_run",
+        "After its last edge a line's actions run, or the edge is kept for later.",
+        "kernel/irq/chip.c: handle_fasteoi_irq: IRQS_PENDING; kernel/irq/resend.c",
+        faults_of_last_edges,
+    ),
+    Law(
+        "all_actions_of_a_line_run_in_their_order",
+        "Each interrupt runs every action of its line, back to back, in the order of request.",
+        "kernel/irq/handle.c: __handle_irq_event_percpu",
+        faults_of_shared_lines,
+    ),
+    Law(
+        "a_raised_softirq_runs_or_stays_pending",
+        "What was raised has run, is pending, or is in the snapshot of a pass that goes on.",
+        "kernel/softirq.c: __raise_softirq_irqoff, handle_softirqs",
+        faults_of_raised,
+    ),
+    Law(
+        "tasklets_run_in_the_order_in_which_they_were_queued",
+        "A tasklet runs once for each time it was queued, on the CPU that queued it, behind those "
+        "that were queued there before; one that cannot run is queued again.",
+        "kernel/softirq.c: __tasklet_schedule_common, tasklet_action_common",
+        faults_of_tasklet_order,
+    ),
+    Law(
+        "at_one_instant_cpus_act_in_ascending_order",
+        "Of what happens at one instant, the CPUs' part comes in ascending order of their numbers.",
+        "irqsim/engine.py: the engine's own rule",
+        faults_of_instants,
+    ),
+)
+LAW_NAMED: Final[dict[str, Law]] = {each.name: each for each in LAWS}
