@@ -436,7 +436,7 @@ def test_an_unknown_template_is_named_with_what_was_meant() -> None:
     assert "did you mean 'minimal'?" in done.stderr
 
 
-WHATS = ("events", "softirqs", "steps", "costs", "releases", "formats")
+WHATS = ("events", "softirqs", "invariants", "steps", "costs", "releases", "formats")
 
 
 @pytest.mark.parametrize("what", WHATS)

@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from irqsim.analysis.check import INVARIANTS
 from irqsim.cli.messages import put_table
 from irqsim.events import tracepoints_in
 from irqsim.kernel.costs import COSTS
@@ -40,6 +41,13 @@ def _softirqs() -> Rows:
     return [(str(vec), name) for vec, name in enumerate(SOFTIRQ_NAMES)]
 
 
+def _invariants() -> Rows:
+    return [
+        (each.name, each.scope, "any log" if each.is_strict else "complete logs", each.law)
+        for each in INVARIANTS
+    ]
+
+
 def _steps() -> Rows:
     rows = [(step.usage, step.where, step.what) for step in STEPS]
     return [*rows, *((usage, "anywhere", what) for usage, what in CONTROL_STEPS)]
@@ -64,6 +72,7 @@ def _formats() -> Rows:
 LISTS: Final[dict[str, tuple[tuple[str, ...], Callable[[], Rows]]]] = {
     "events": (("event", "format"), _events),
     "softirqs": (("vec", "name"), _softirqs),
+    "invariants": (("invariant", "scope", "holds", "law"), _invariants),
     "steps": (("step", "where", "what"), _steps),
     "costs": (("cost", "default", "what"), _costs),
     "releases": (("release", "version", "fair", "layout"), _releases),
