@@ -18,6 +18,7 @@ from irqsim.events import (
     HRTIMER_CANCEL,
     HRTIMER_EXPIRE_ENTRY,
     HRTIMER_EXPIRE_EXIT,
+    HRTIMER_MODE_ABS,
     HRTIMER_START,
 )
 from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IrqAction
@@ -109,8 +110,13 @@ class HrTimerBase:
         self.soft = []
 
 
-def hrtimer_start(k: Kernel, cpu: Cpu, timer: HrTimer, expires_ns: int, target: Cpu) -> None:
-    """Arm a timer for `target`, called on `cpu`; one that is armed is moved."""
+def hrtimer_start(
+    k: Kernel, cpu: Cpu, timer: HrTimer, expires_ns: int, target: Cpu, mode: int | None = None
+) -> None:
+    """Arm a timer for `target`, called on `cpu`; one that is armed is moved.
+
+    `mode` is what the event says; None: the timer's own.
+    """
     was_armed = timer.is_queued
     if was_armed:
         _queue(k.cpus[timer.cpu], timer).remove(timer)
@@ -123,7 +129,7 @@ def hrtimer_start(k: Kernel, cpu: Cpu, timer: HrTimer, expires_ns: int, target: 
         timer.symbol,
         expires_ns + k.trace_clock_ns,
         expires_ns + k.trace_clock_ns,
-        timer.mode,
+        timer.mode if mode is None else mode,
         int(was_armed),
     )
     trace(k, cpu, event)
@@ -191,7 +197,8 @@ def _run_hrtimer(k: Kernel, cpu: Cpu, timer: HrTimer) -> Path:
     trace(k, cpu, k.events.intern(HRTIMER_EXPIRE_EXIT, timer.address))
     timer.is_running = False
     if result == HRTIMER_RESTART and not timer.is_queued:
-        hrtimer_start(k, cpu, timer, timer.expires_ns, cpu)
+        # Whatever its mode: __run_hrtimer() puts it back as an absolute one.
+        hrtimer_start(k, cpu, timer, timer.expires_ns, cpu, HRTIMER_MODE_ABS)
     cpu.irqs_disabled = saved
 
 
