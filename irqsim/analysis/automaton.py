@@ -69,10 +69,10 @@ class Automaton:
 class AutomatonWatch:
     """The automata of one law over one log."""
 
-    __slots__ = ("_fresh", "_readers", "_states", "_table", "_values")
+    __slots__ = ("_fresh", "_readers", "_states", "_values", "automaton")
 
     def __init__(self, automaton: Automaton, setting: Setting) -> None:
-        self._table = automaton
+        self.automaton = automaton
         self._readers = {each.id: reader for each, reader in automaton.reads.items()}
         self._fresh = automaton.start if setting.is_complete else automaton.ignorance
         self._states: dict[Key, str] = {}
@@ -87,14 +87,14 @@ class AutomatonWatch:
 
     def lost(self, cpu: int) -> None:
         """Forget the CPU's automata, and those that belong to no CPU."""
-        self._fresh = self._table.ignorance
+        self._fresh = self.automaton.ignorance
         for key in list(self._states):
-            if self._table.cpu_of(key) in (cpu, None):
+            if self.automaton.cpu_of(key) in (cpu, None):
                 del self._states[key]
                 self._values.pop(key, None)
 
     def _move(self, key: Key, symbol: str, value: Value, event: Event) -> str:
-        table, states = self._table, self._states
+        table, states = self.automaton, self._states
         state = states.get(key, self._fresh)
         said = symbol
         if symbol in table.compares and key in self._values and value != self._values[key]:

@@ -39,9 +39,21 @@ _NOTHING: Final = -1
 class _Cpu:
     """One CPU's vectors, as sets of bits."""
 
-    __slots__ = ("certain", "gap", "last", "nr_passes", "possible", "running", "sure", "unsure")
+    __slots__ = (
+        "certain",
+        "gap",
+        "is_fresh",
+        "last",
+        "nr_passes",
+        "possible",
+        "running",
+        "sure",
+        "unsure",
+    )
 
     def __init__(self, is_known: bool) -> None:
+        self.is_fresh = not is_known
+        """Nothing has been seen: the log may begin within a turn."""
         self.sure = 0
         """Pending for certain, and in the next snapshot."""
         self.unsure = 0 if is_known else _ALL
@@ -60,7 +72,9 @@ class _Cpu:
 
     def begin_turn(self) -> None:
         self.certain, self.possible = self.sure, self.sure | self.unsure
-        self.sure = self.unsure = self.gap = 0
+        if not self.is_fresh:
+            self.unsure = 0
+        self.sure = self.gap = 0
         self.last = _NOTHING
         self.nr_passes = 1
 
@@ -131,6 +145,7 @@ class PassOrder:
                 cpu.end_turn()
         elif not cpu.nr_passes:
             cpu.begin_turn()
+        cpu.is_fresh = False
         tracepoint = event.tracepoint
         if tracepoint is SOFTIRQ_RAISE:
             cpu.raised(1 << _vec_of(event))
