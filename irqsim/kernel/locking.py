@@ -14,6 +14,7 @@ from irqsim.events import TASK_UNINTERRUPTIBLE
 from irqsim.kernel.preempt import PREEMPT_OFFSET
 from irqsim.kernel.sched import preempt_check_resched, schedule
 from irqsim.kernel.softirq import local_bh_disable, local_bh_enable
+from irqsim.kernel.spin import spin_until
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.wakeup import wake_up_process
 
@@ -93,8 +94,11 @@ def _acquire(k: Kernel, cpu: Cpu, lock: SpinLock) -> Path:
         )
     if lock.owner >= 0:
         lock.waiters.append(cpu.number)
-        while lock.owner >= 0 or lock.waiters[0] != cpu.number:
-            yield k.cost.spin
+
+        def is_ours() -> bool:
+            return lock.owner < 0 and lock.waiters[0] == cpu.number
+
+        yield from spin_until(k, is_ours, f"lock {lock.name!r}")
         lock.waiters.pop(0)
     lock.owner = cpu.number
     yield k.cost.local_irq

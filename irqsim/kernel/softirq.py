@@ -35,6 +35,7 @@ from irqsim.kernel.preempt import (
 )
 from irqsim.kernel.printk import KERN_WARNING, printk
 from irqsim.kernel.sched import cond_resched, preempt_check_resched, schedule, start_task
+from irqsim.kernel.spin import spin_until
 from irqsim.kernel.state import Cpu, Kernel, Path
 from irqsim.kernel.trace import trace
 from irqsim.kernel.wakeup import wake_up_process
@@ -264,8 +265,8 @@ def tasklet_disable(k: Kernel, tasklet: Tasklet) -> Path:
     Differs: waits by looking again and again, also where 5.13 and later sleep.
     """
     tasklet.count += 1
-    while tasklet.is_running:
-        yield k.cost.spin
+    what = f"tasklet {tasklet.name!r} to end (in itself?)"
+    yield from spin_until(k, lambda: not tasklet.is_running, what)
 
 
 def tasklet_enable(k: Kernel, cpu: Cpu, tasklet: Tasklet) -> None:
@@ -280,12 +281,14 @@ def tasklet_kill(k: Kernel, cpu: Cpu, tasklet: Tasklet) -> Path:
     """
     if cpu.preempt_count & IN_INTERRUPT_MASK:
         printk(k, KERN_WARNING, "Attempt to kill tasklet from interrupt")
+    what = f"tasklet {tasklet.name!r} to run and end (is it disabled, or killed by itself?)"
+    task = cpu.current
     while tasklet.sched:
-        yield k.cost.spin
+        yield from spin_until(k, lambda: not tasklet.sched or cpu.tif_need_resched, what)
         yield from cond_resched(k, cpu)
+        cpu = k.cpus[task.cpu]
     tasklet.sched = True
-    while tasklet.is_running:
-        yield k.cost.spin
+    yield from spin_until(k, lambda: not tasklet.is_running, what)
     tasklet.sched = False
 
 

@@ -29,6 +29,7 @@ from irqsim.kernel.irq.thread import irq_setup_forced_threading, setup_irq_threa
 from irqsim.kernel.preempt import in_interrupt
 from irqsim.kernel.printk import KERN_ERR, printk, warn
 from irqsim.kernel.sched import schedule
+from irqsim.kernel.spin import spin_until
 from irqsim.kernel.state import Cpu, Kernel, Path
 from irqsim.kernel.wakeup import wake_up_process
 
@@ -123,8 +124,7 @@ def free_irq(k: Kernel, cpu: Cpu, desc: IrqDesc, dev_id: int) -> Path:
         desc.irqs_disabled = True
         mask_irq(desc)
         desc.istate &= ~IRQS_PENDING
-    while desc.inprogress:
-        yield k.cost.spin
+    yield from _wait_for_inprogress(k, desc)
     thread = freed[0].thread
     if thread is not None:
         freed[0].is_stopped = True
@@ -137,13 +137,18 @@ def synchronize_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
     Called by the line's own handler or thread it never returns, as in the kernel.
     Source: kernel/irq/manage.c: synchronize_irq.
     """
-    while desc.inprogress:
-        yield k.cost.spin
+    yield from _wait_for_inprogress(k, desc)
     task = cpu.current
     while desc.threads_active:
         task.state = TASK_UNINTERRUPTIBLE
         desc.wait_for_threads.append(task)
         yield from schedule(k, k.cpus[task.cpu])
+
+
+def _wait_for_inprogress(k: Kernel, desc: IrqDesc) -> Path:
+    """Source: kernel/irq/manage.c: __synchronize_hardirq."""
+    what = f"the handlers of irq {desc.irq} to return (in one of them?)"
+    yield from spin_until(k, lambda: not desc.inprogress, what)
 
 
 def disable_irq_nosync(desc: IrqDesc) -> None:

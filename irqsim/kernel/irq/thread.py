@@ -27,6 +27,7 @@ from irqsim.kernel.irq.mask import cond_unmask_irq
 from irqsim.kernel.irq.settings import IRQF_NO_THREAD, IRQF_ONESHOT, IRQF_PERCPU
 from irqsim.kernel.sched import new_task, schedule, start_task
 from irqsim.kernel.softirq import local_bh_disable, local_bh_enable
+from irqsim.kernel.spin import spin_until
 from irqsim.kernel.state import SCHED_FIFO, Cpu, HandlerPath, Kernel, Path, Task
 from irqsim.kernel.stop_machine import set_cpus_allowed
 from irqsim.kernel.wakeup import wake_up_process
@@ -132,8 +133,8 @@ def _irq_finalize_oneshot(k: Kernel, desc: IrqDesc, action: IrqAction) -> Path:
 
     If it has been asked again meanwhile, the line stays masked for the next round.
     """
-    while desc.inprogress:
-        yield k.cost.spin
+    what = f"the handlers of irq {desc.irq} to return"
+    yield from spin_until(k, lambda: not desc.inprogress, what)
     if action.runthread:
         return
     desc.threads_oneshot &= ~action.thread_mask
