@@ -396,6 +396,9 @@ def test_closed_descriptors_are_errors_and_no_tracebacks(tiny: Path) -> None:
     done = shell(script, tiny, tiny / "bin")
     assert done.stderr == "irqsim: write error: Bad file descriptor\n1\n"
     assert "irq_handler_exit" in done.stdout
+    done = shell("irqsim run - <&-", tiny, tiny / "bin")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("stdin: cannot be read: ")
 
 
 # -- the other commands ------------------------------------------------------------------

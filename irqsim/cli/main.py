@@ -90,6 +90,9 @@ def main() -> NoReturn:
     for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors=errors, newline="\n")
+    if sys.stdin is None:
+        # Closed: reading it is an error of the user's, and not of a program that finds None.
+        sys.stdin = open(os.devnull, "w", encoding="utf-8")
     with contextlib.suppress(AttributeError, ValueError):
         signal.signal(signal.SIGTERM, _terminate)
     status = call(sys.argv[1:])
