@@ -16,7 +16,7 @@ from irqsim.events import (
 )
 from irqsim.hw.device import Device, Line
 from irqsim.hw.gic import Gic
-from irqsim.kernel.entry import interrupt
+from irqsim.kernel.entry import interrupt_path
 from irqsim.kernel.fair import weight_of
 from irqsim.kernel.hrtimer import (
     HrTimer,
@@ -118,7 +118,7 @@ class Machine:
             # Before all else, so that at any instant the operator comes first.
             for at in spec.ats:
                 self.kernel.queue.schedule(at.time, partial(operator, at))
-        self.engine = Engine(self.kernel, self.gic.irq, self.gic.changed, interrupt)
+        self.engine = Engine(self.kernel, self.gic.irq, self.gic.changed, interrupt_path(self.kernel))
         for number, device in enumerate(spec.devices):
             self.drivers[device.name] = self._build_driver(number, device)
         self._build_nics()

@@ -12,14 +12,22 @@ kernel/softirq.c: irq_enter_rcu, __irq_exit_rcu.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from irqsim.kernel.irq.chip import FIRST_SPECIAL
-from irqsim.kernel.irq.ipi import do_handle_ipi
+from irqsim.kernel.irq.ipi import ipi_work
 from irqsim.kernel.irq.irqdomain import NR_IPI_SGIS
 from irqsim.kernel.preempt import HARDIRQ_OFFSET, IN_INTERRUPT_MASK
-from irqsim.kernel.sched import schedule
+from irqsim.kernel.sched import fold_need_resched, schedule
 from irqsim.kernel.softirq import handle_softirqs, ksoftirqd_running, wakeup_softirqd
 from irqsim.kernel.state import Cpu, Kernel, Path
 from irqsim.kernel.tick import tick_irq_enter
+from irqsim.kernel.trace import trace
+
+
+def interrupt_path(k: Kernel) -> Callable[[Kernel, Cpu], Path]:
+    """The path that an IRQ exception takes in this release."""
+    return interrupt_before_5_16 if k.release.enters_each_irq else interrupt
 
 
 def interrupt(k: Kernel, cpu: Cpu) -> Path:
@@ -36,11 +44,8 @@ def interrupt(k: Kernel, cpu: Cpu) -> Path:
     descs = k.domain.descs
     hwirq = gic.acknowledge(cpu)
     while hwirq < FIRST_SPECIAL:
-        if hwirq < NR_IPI_SGIS and not k.release.ipi_is_irq:
-            yield from _handle_ipi_directly(k, cpu, hwirq)
-        else:
-            desc = descs[hwirq]
-            yield from desc.handle_irq(k, cpu, desc)
+        desc = descs[hwirq]
+        yield from desc.handle_irq(k, cpu, desc)
         if not gic.loops:
             break
         hwirq = gic.acknowledge(cpu)
@@ -48,29 +53,99 @@ def interrupt(k: Kernel, cpu: Cpu) -> Path:
             yield k.cost.irq_entry
 
     cpu.preempt_count -= HARDIRQ_OFFSET
-    if (
-        cpu.softirq_pending
-        and not cpu.preempt_count & IN_INTERRUPT_MASK
-        and not ksoftirqd_running(k, cpu)
-    ):
-        if k.force_irqthreads:
-            yield from wakeup_softirqd(k, cpu)
-        else:
-            yield from handle_softirqs(k, cpu)
-
+    if cpu.softirq_pending:
+        yield from _invoke_softirq(k, cpu)
     yield k.cost.irq_exit
     if cpu.tif_need_resched:
+        yield from _give_way(k, cpu, from_user)
+
+
+def interrupt_before_5_16(k: Kernel, cpu: Cpu) -> Path:
+    """The same, where irq_enter() and irq_exit() are around each interrupt of an exception.
+
+    Softirqs run after each of them; an IPI that is no interrupt of its own enters only for
+    what it has to do.
+    Source: kernel/irq/irqdesc.c: __handle_domain_irq; handle_IPI() of 4.19.
+    """
+    task = cpu.current
+    from_user = task.in_user and len(cpu.frames) == 2
+    yield k.cost.irq_entry
+    gic = k.gic
+    hwirq = gic.acknowledge(cpu)
+    while hwirq < FIRST_SPECIAL:
+        if hwirq < NR_IPI_SGIS and not k.release.ipi_is_irq:
+            gic.end_of_ipi(cpu)
+            yield from _handle_ipi(k, cpu, hwirq)
+        else:
+            _irq_enter(k, cpu)
+            desc = k.domain.descs[hwirq]
+            yield from desc.handle_irq(k, cpu, desc)
+            yield from _irq_exit(k, cpu)
+        if not gic.loops:
+            break
+        hwirq = gic.acknowledge(cpu)
+        if hwirq < FIRST_SPECIAL:
+            yield k.cost.irq_entry
+    yield k.cost.irq_exit
+    if cpu.tif_need_resched:
+        yield from _give_way(k, cpu, from_user)
+
+
+def _handle_ipi(k: Kernel, cpu: Cpu, number: int) -> Path:
+    """An IPI without an irq_desc: no irq_handler lines, and no hard interrupt around its own.
+
+    Source: arch/arm64/kernel/smp.c of 4.19: handle_IPI; kernel/sched/core.c: scheduler_ipi.
+    """
+    k.ipi.counts[number][cpu.number] += 1
+    trace(k, cpu, k.ipi.entry[number])
+    yield k.cost.irq_handler
+    if number == k.ipi.reschedule:
+        fold_need_resched(k, cpu)
+    if number != k.ipi.reschedule or cpu.wake_list:
+        _irq_enter(k, cpu)
+        yield from ipi_work(k, cpu, number)
+        yield from _irq_exit(k, cpu)
+    trace(k, cpu, k.ipi.exit[number])
+
+
+def _irq_enter(k: Kernel, cpu: Cpu) -> None:
+    """Source: kernel/softirq.c: irq_enter."""
+    cpu.preempt_count += HARDIRQ_OFFSET
+    if cpu.current is cpu.idle and len(cpu.frames) == 2:
+        tick_irq_enter(k, cpu)
+
+
+def _irq_exit(k: Kernel, cpu: Cpu) -> Path:
+    """Source: kernel/softirq.c: irq_exit."""
+    cpu.preempt_count -= HARDIRQ_OFFSET
+    if cpu.softirq_pending:
+        yield from _invoke_softirq(k, cpu)
+
+
+def _invoke_softirq(k: Kernel, cpu: Cpu) -> Path:
+    """Run what is pending, if this was the outermost interrupt.
+
+    Source: kernel/softirq.c: __irq_exit_rcu, invoke_softirq.
+    """
+    if cpu.preempt_count & IN_INTERRUPT_MASK or ksoftirqd_running(k, cpu):
+        return
+    if k.force_irqthreads:
+        yield from wakeup_softirqd(k, cpu)
+    else:
+        yield from handle_softirqs(k, cpu)
+
+
+def _give_way(k: Kernel, cpu: Cpu, from_user: bool) -> Path:
+    """On the way back: to user mode always, inside the kernel where it may be preempted.
+
+    Source: arch/arm64/kernel/entry-common.c: exit_to_user_mode, arm64_preempt_schedule_irq.
+    """
+    task = cpu.current
+    while cpu.tif_need_resched:
         if from_user:
-            while cpu.tif_need_resched:
-                yield from schedule(k, cpu)
-                cpu = k.cpus[task.cpu]
-        elif k.preemption:
-            while cpu.tif_need_resched and not cpu.preempt_count:
-                yield from schedule(k, cpu, preempt=True)
-                cpu = k.cpus[task.cpu]
-
-
-def _handle_ipi_directly(k: Kernel, cpu: Cpu, number: int) -> Path:
-    """An IPI without an irq_desc: no irq_handler lines.  Source: handle_IPI() of 4.19."""
-    yield from do_handle_ipi(k, cpu, number)
-    k.gic.end_of_ipi(cpu)
+            yield from schedule(k, cpu)
+        elif k.preemption and not cpu.preempt_count:
+            yield from schedule(k, cpu, preempt=True)
+        else:
+            return
+        cpu = k.cpus[task.cpu]

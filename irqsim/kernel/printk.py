@@ -41,7 +41,7 @@ def warn(k: Kernel, cpu: Cpu, where: str, text: str) -> None:
                 "------------[ cut here ]------------",
                 text,
                 f"WARNING: CPU: {cpu.number} PID: {task.pid} at {where}",
-                f"CPU: {cpu.number} PID: {task.pid} Comm: {comm} Not tainted {k.release.version}",
+                f"CPU: {cpu.number} PID: {task.pid} Comm: {comm} Not tainted {k.release.version} #1",
                 "---[ end trace 0000000000000000 ]---",
             )
         ),

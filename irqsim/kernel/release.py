@@ -22,6 +22,9 @@ class Release:
     """IPIs are ordinary per-CPU interrupts with an irq_desc (5.10: arm64, arm)."""
     gicv3_loops: bool
     """The GICv3 driver reads IAR again until it is spurious (until 4.20)."""
+    enters_each_irq: bool
+    """irq_enter() and irq_exit() are around each interrupt, not around the exception (until
+    5.15)."""
     ksoftirqd_defers: bool
     """irq_exit() leaves softirqs to a ksoftirqd that is runnable (until 6.5)."""
     spurious_counts_all: bool
@@ -56,6 +59,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         version="4.19.0",
         ipi_is_irq=False,
         gicv3_loops=True,
+        enters_each_irq=True,
         ksoftirqd_defers=True,
         spurious_counts_all=True,
         folds_need_resched=False,
@@ -73,6 +77,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         version="5.10.0",
         ipi_is_irq=True,
         gicv3_loops=False,
+        enters_each_irq=True,
         ksoftirqd_defers=True,
         spurious_counts_all=True,
         folds_need_resched=True,
@@ -90,6 +95,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         version="6.1.0",
         ipi_is_irq=True,
         gicv3_loops=False,
+        enters_each_irq=False,
         ksoftirqd_defers=True,
         spurious_counts_all=False,
         folds_need_resched=True,
@@ -107,6 +113,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         version="6.6.0",
         ipi_is_irq=True,
         gicv3_loops=False,
+        enters_each_irq=False,
         ksoftirqd_defers=False,
         spurious_counts_all=False,
         folds_need_resched=True,
@@ -124,6 +131,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         version="6.12.0",
         ipi_is_irq=True,
         gicv3_loops=False,
+        enters_each_irq=False,
         ksoftirqd_defers=False,
         spurious_counts_all=False,
         folds_need_resched=True,

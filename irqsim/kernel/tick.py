@@ -13,6 +13,8 @@ is not kicked.
 
 from __future__ import annotations
 
+from typing import Final
+
 from irqsim.events import HRTIMER_MODE_ABS, HRTIMER_MODE_HARD, HRTIMER_MODE_PINNED, TICK_STOP
 from irqsim.kernel.hrtimer import (
     HRTIMER_NORESTART,
@@ -34,7 +36,7 @@ from irqsim.kernel.state import Cpu, Kernel
 from irqsim.kernel.timer import timers_due
 from irqsim.kernel.trace import trace
 
-NO_DEPENDENCY = 0
+NO_DEPENDENCY: Final = 0
 
 
 class TickSched:

@@ -120,7 +120,10 @@ def mod_timer(k: Kernel, cpu: Cpu, timer: TimerList, expires: int, target: Cpu) 
     if not base.pending:
         base.clk = max(base.clk, k.jiffies)
     timer.expires = expires
-    timer.level, timer.bucket = _calc_index(k, expires, base.clk)
+    # Buckets are cut by the jiffies that the kernel counts, not by those since our start.
+    start = jiffies_printed(k, 0)
+    timer.level, bucket = _calc_index(k, expires + start, base.clk + start)
+    timer.bucket = bucket - start
     timer.cpu = target.number
     timer.is_pending = True
     base.serial += 1
@@ -226,7 +229,8 @@ def msleep(k: Kernel, task: Task, timer: TimerList, duration_ns: int) -> Path:
 
 def _start_event(k: Kernel, timer: TimerList) -> Event:
     shift = timer.level * LVL_CLK_SHIFT
-    index = timer.level * LVL_SIZE + (timer.bucket >> shift & LVL_MASK)
+    bucket = jiffies_printed(k, timer.bucket)
+    index = timer.level * LVL_SIZE + (bucket >> shift & LVL_MASK)
     return k.events.intern(
         TIMER_START,
         timer.address,

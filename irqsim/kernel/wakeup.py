@@ -8,6 +8,8 @@ Source: kernel/sched/core.c: try_to_wake_up, ttwu_queue, ttwu_do_activate, sched
 
 from __future__ import annotations
 
+from typing import Final
+
 from irqsim.events import (
     SCHED_MIGRATE_TASK,
     SCHED_WAKEUP,
@@ -25,8 +27,10 @@ from irqsim.kernel.state import MAX_RT_PRIO, Cpu, Kernel, Path, Task
 from irqsim.kernel.trace import trace
 
 # What the locks held at a tracepoint add to the preemption depth (CONFIG_PREEMPT_COUNT).
-_DEPTH_WAKING = 2
-_DEPTH_WAKEUP = 3
+_DEPTH_WAKING: Final = 2
+_DEPTH_WAKEUP: Final = 3
+_DEPTH_WAKEUP_HERE: Final = 1
+"""Of a wake-up that the target carries out: the run queue's lock alone."""
 
 
 def wake_up_process(k: Kernel, cpu: Cpu, task: Task) -> Path:
@@ -56,7 +60,7 @@ def wake_up_process(k: Kernel, cpu: Cpu, task: Task) -> Path:
             _ttwu_queue_wakelist(k, cpu, target, task)
         else:
             yield k.cost.wakeup
-            _ttwu_do_activate(k, cpu, target, task)
+            _ttwu_do_activate(k, cpu, target, task, _DEPTH_WAKEUP)
     cpu.irqs_disabled = saved
     yield 0
 
@@ -87,7 +91,7 @@ def sched_ttwu_pending(k: Kernel, cpu: Cpu) -> Path:
     while cpu.wake_list:
         task = cpu.wake_list.pop(0)
         yield k.cost.wakeup
-        _ttwu_do_activate(k, cpu, cpu, task)
+        _ttwu_do_activate(k, cpu, cpu, task, _DEPTH_WAKEUP_HERE)
 
 
 def _queues_at_target(k: Kernel, target: Cpu) -> bool:
@@ -128,11 +132,11 @@ def _select_task_rq(k: Kernel, task: Task) -> int:
     return here
 
 
-def _ttwu_do_activate(k: Kernel, cpu: Cpu, target: Cpu, task: Task) -> None:
+def _ttwu_do_activate(k: Kernel, cpu: Cpu, target: Cpu, task: Task, depth: int) -> None:
     """Source: kernel/sched/core.c: ttwu_do_activate, ttwu_do_wakeup."""
     activate(k, target, task)
     check_preempt_curr(k, cpu, target, task)
-    trace(k, cpu, _wake_event(k, SCHED_WAKEUP, task), _DEPTH_WAKEUP)
+    trace(k, cpu, _wake_event(k, SCHED_WAKEUP, task), depth)
 
 
 def _wake_event(k: Kernel, tracepoint: Tracepoint, task: Task) -> Event:

@@ -104,14 +104,21 @@ def do_handle_ipi(k: Kernel, cpu: Cpu, number: int) -> Path:
     yield k.cost.irq_handler
     if number == k.ipi.reschedule:
         fold_need_resched(k, cpu)
-        if k.release.wake_list == "reschedule":
-            yield from sched_ttwu_pending(k, cpu)
-    elif number == k.ipi.call_function:
-        yield from sched_ttwu_pending(k, cpu)
-        while cpu.call_queue:
-            path = cpu.call_queue.pop(0)(cpu)
-            if path is not None:
-                yield from path
-    elif number == k.ipi.irq_work:
-        yield from irq_work_run(cpu)
+    else:
+        yield from ipi_work(k, cpu, number)
     trace(k, cpu, k.ipi.exit[number])
+
+
+def ipi_work(k: Kernel, cpu: Cpu, number: int) -> Path:
+    """What an IPI has to do in a hard interrupt: wake tasks, call functions.
+
+    The wake list belongs to the reschedule IPI until 5.7, to the function call IPI since.
+    """
+    if number == k.ipi.irq_work:
+        yield from irq_work_run(cpu)
+        return
+    yield from sched_ttwu_pending(k, cpu)
+    while number == k.ipi.call_function and cpu.call_queue:
+        path = cpu.call_queue.pop(0)(cpu)
+        if path is not None:
+            yield from path

@@ -72,7 +72,7 @@ def _report_bad_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> None:
     task = cpu.current
     lines = [
         f'irq {desc.irq}: nobody cared (try booting with the "irqpoll" option)',
-        f"CPU: {cpu.number} PID: {task.pid} Comm: {task.comm} Not tainted {k.release.version}",
+        f"CPU: {cpu.number} PID: {task.pid} Comm: {task.comm} Not tainted {k.release.version} #1",
         "handlers:",
     ]
     for action in desc.actions:
