@@ -21,12 +21,16 @@ from irqsim.events import (
     SOFTIRQ_ENTRY,
     SOFTIRQ_EXIT,
     SOFTIRQ_RAISE,
+    TASK_DEAD,
     TASKLET_ENTRY,
     TASKLET_EXIT,
+    Tracepoint,
 )
 from irqsim.kernel.irq.irqdesc import IRQS_PENDING, IrqDesc
 from irqsim.kernel.preempt import HARDIRQ_MASK, SOFTIRQ_OFFSET
 from irqsim.scenario.driver import Driver
+from irqsim.scenario.steps import steps_of
+from irqsim.units import Duration
 from tests.runs import Run
 
 PMR: Final = 0xF0
@@ -185,6 +189,56 @@ def faults_of_shared_lines(run: Run) -> list[str]:
     return faults
 
 
+def _while_stopped(run: Run, tracepoint: Tracepoint, position: int) -> list[str]:
+    """What happened to a name between its marks `stop NAME` and `go NAME`."""
+    stops: dict[str, int] = {}
+    faults = []
+    for time_ns, _, event in run.records:
+        if event.tracepoint is PRINT:
+            verb, _, name = str(event.values[1]).partition(" ")
+            if verb in ("stop", "go"):
+                stops[name] = stops.get(name, 0) + (1 if verb == "stop" else -1)
+        elif event.tracepoint is tracepoint and stops.get(str(event.values[position])):
+            faults.append(f"{time_ns} ns: {event}")
+    return faults
+
+
+def faults_of_disabled_lines(run: Run) -> list[str]:
+    """Look for handlers that begin while their line is disabled."""
+    # disable_irq() says nothing of per-CPU lines.
+    sole = [
+        drivers[0].spec.name
+        for drivers in run.lines()
+        if len(drivers) == 1 and not drivers[0].desc.percpu
+    ]
+    restarted = run.named_by("free_irq")
+    found = _while_stopped(run, IRQ_HANDLER_ENTRY, 1)
+    disabled = sorted(run.named_by("disable_irq", "disable_irq_nosync"))
+    # Where each disabling has its enabling beside it, none of another place ends it early.
+    if disabled != sorted(run.named_by("enable_irq")):
+        return []
+    return [each for each in found
+            if any(f"name='{name}'" in each for name in sole if name not in restarted)]  # fmt: skip
+
+
+def faults_of_places(run: Run) -> list[str]:
+    """Look for lines that are served elsewhere than on the CPU that their affinity gives."""
+    moved = run.named_by("irq_set_affinity")
+    expected = {
+        drivers[0].desc.irq: drivers[0].desc.affinity[0]
+        for drivers in run.lines()
+        if not drivers[0].desc.percpu and not any(each.spec.name in moved for each in drivers)
+    }
+    faults = []
+    for time_ns, context, event in run.records:
+        if event.tracepoint is IRQ_HANDLER_ENTRY:
+            irq = event.values[0]
+            assert isinstance(irq, int)
+            if expected.get(irq, context.cpu) != context.cpu:
+                faults.append(f"{time_ns} ns: irq {irq} on CPU {context.cpu}")
+    return faults
+
+
 # -- softirqs and tasklets ---------------------------------------------------------------
 
 
@@ -267,6 +321,17 @@ class TaskletModel:
         self.queues.setdefault((cpu, self.vec[cpu]), []).append(name)
 
 
+def faults_of_disabled_tasklets(run: Run) -> list[str]:
+    """Look for tasklets that begin while they are disabled."""
+    enabled = run.named_by("tasklet_enable")
+    never = [each.name for each in run.spec.tasklets if each.disabled and each.name not in enabled]
+    faults = _while_stopped(run, TASKLET_ENTRY, 1)
+    for time_ns, _, event in run.records:
+        if event.tracepoint is TASKLET_ENTRY and event.values[1] in never:
+            faults.append(f"{time_ns} ns: {event.values[1]}, which nobody has enabled")
+    return faults
+
+
 def faults_of_tasklet_order(run: Run) -> list[str]:
     """Compare the runs of tasklets with a model of their queues."""
     if run.named_by("tasklet_kill"):
@@ -302,6 +367,25 @@ def faults_of_instants(run: Run) -> list[str]:
             faults.append(f"{time_ns} ns: CPU {context.cpu} after CPU {last_cpu}")
         last_ns, last_cpu = time_ns, context.cpu
     return faults
+
+
+def faults_of_user_time(run: Run) -> list[str]:
+    """Compare the time in user mode with what the tasks have run there.
+
+    It says something only of scenarios whose tasks run for fixed times, and have ended.
+    """
+    wanted_ns = 0
+    for spec in run.spec.tasks:
+        runs = [step.args[0] for step in steps_of(spec.run) if step.verb == "run"]
+        fixed_ns = [
+            each.a for each in runs if isinstance(each, Duration) and each.kind == "fixed"
+        ]
+        is_plain = len(fixed_ns) == len(spec.run) and spec.mode == "user" and not spec.loop
+        if not is_plain or run.machine.task(spec.name).state != TASK_DEAD:
+            return []
+        wanted_ns += sum(fixed_ns)
+    spent_ns = sum(cpu.time.user_ns for cpu in run.kernel.cpus)
+    return [] if spent_ns == wanted_ns else [f"tasks ran {wanted_ns} ns, CPUs spent {spent_ns} ns"]
 
 
 LAWS: Final[tuple[Law, ...]] = (
@@ -350,6 +434,18 @@ LAWS: Final[tuple[Law, ...]] = (
         faults_of_shared_lines,
     ),
     Law(
+        "a_disabled_line_runs_no_handler",
+        "No handler begins while its line is disabled.",
+        "kernel/irq/chip.c: handle_fasteoi_irq: irqd_irq_disabled",
+        faults_of_disabled_lines,
+    ),
+    Law(
+        "a_line_is_served_where_its_affinity_says",
+        "A line is served by the first CPU of its affinity.",
+        "drivers/irqchip/irq-gic-v3.c: gic_set_affinity",
+        faults_of_places,
+    ),
+    Law(
         "a_raised_softirq_runs_or_stays_pending",
         "What was raised has run, is pending, or is in the snapshot of a pass that goes on.",
         "kernel/softirq.c: __raise_softirq_irqoff, handle_softirqs",
@@ -361,6 +457,18 @@ LAWS: Final[tuple[Law, ...]] = (
         "that were queued there before; one that cannot run is queued again.",
         "kernel/softirq.c: __tasklet_schedule_common, tasklet_action_common",
         faults_of_tasklet_order,
+    ),
+    Law(
+        "a_disabled_tasklet_does_not_run",
+        "A tasklet does not begin while it is disabled.",
+        "kernel/softirq.c: tasklet_action_common: t->count",
+        faults_of_disabled_tasklets,
+    ),
+    Law(
+        "what_is_interrupted_goes_on_with_what_it_owes",
+        "The time that a task runs is the same whatever interrupts it.",
+        "irqsim/engine.py: the engine's own rule",
+        faults_of_user_time,
     ),
     Law(
         "at_one_instant_cpus_act_in_ascending_order",

@@ -139,6 +139,7 @@ def bodies(spec: ScenarioSpec) -> Iterator[Body]:
     yield from (each.run for each in spec.tasklets)
     yield from (each.run for each in spec.timers)
     yield from (each.run for each in spec.hrtimers)
+    yield from (each.run for each in spec.works)
     yield from (each.run for each in spec.tasks)
 
 

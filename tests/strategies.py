@@ -41,6 +41,7 @@ from irqsim.scenario.spec import (
     TaskletSpec,
     TaskSpec,
     TimerSpec,
+    WorkSpec,
 )
 from irqsim.units import Duration
 
@@ -104,9 +105,12 @@ class World:
     tasks: tuple[str, ...]
     timers: tuple[str, ...]
     hrtimers: tuple[str, ...]
+    works: tuple[str, ...]
     manages_lines: bool
     """Code may disable, move and free lines."""
     disables_tasklets: bool
+    has_plain_tasks: bool
+    """Tasks are user code that runs for fixed times, and nothing else."""
 
 
 @frozen
@@ -114,7 +118,7 @@ class Place:
     """Where code stands."""
 
     kind: str
-    """handler, softirq, tasklet, timer, hrtimer, thread or task."""
+    """handler, softirq, tasklet, timer, hrtimer, thread, work or task."""
     device: str = ""
     may_sleep: bool = False
     irqs_off: bool = False
@@ -162,8 +166,8 @@ def _steps(world: World, place: Place) -> tuple[AnyStep, ...]:
     draw = world.draw
     kind = draw.choice(
         ("run", "run", "raise", "raise", "tasklet", "tasklet", "wake", "section", "control")
-        + (("sleep", "sleep") if place.may_sleep else ())
-        + ("timer", "line", "ipi", "lock")
+        + (("sleep", "sleep", "mutex") if place.may_sleep else ())
+        + ("timer", "line", "ipi", "lock", "work")
     )
     makers: dict[str, Callable[[World, Place], tuple[AnyStep, ...]]] = {
         "raise": _raise,
@@ -176,6 +180,8 @@ def _steps(world: World, place: Place) -> tuple[AnyStep, ...]:
         "line": _line,
         "ipi": _ipi,
         "lock": _lock,
+        "work": _work,
+        "mutex": _mutex,
     }
     made = makers[kind](world, place) if kind in makers else ()
     return made or (step("run", duration(world)),)
@@ -195,15 +201,20 @@ def _tasklet(world: World, place: Place) -> tuple[AnyStep, ...]:
         return ()
     name = world.draw.choice(world.tasklets)
     if place.may_sleep and world.disables_tasklets and chance(world.draw, 25):
-        between = (step("run", duration(world)),)
-        return (step("tasklet_disable", name), *between, step("tasklet_enable", name))
+        return (
+            step("tasklet_disable", name),
+            step("trace_printk", f"stop {name}"),
+            step("run", duration(world)),
+            step("trace_printk", f"go {name}"),
+            step("tasklet_enable", name),
+        )
     vec, verb = world.draw.choice(((6, "tasklet_schedule"), (0, "tasklet_hi_schedule")))
     return step("trace_printk", f"queue {name} {vec}"), step(verb, name)
 
 
 def _wake(world: World, place: Place) -> tuple[AnyStep, ...]:
-    if not world.tasks:
-        return ()
+    if not world.tasks or chance(world.draw, 30):
+        return (step("wake_up", "queue"),)
     return (step("wake_up_process", world.draw.choice(world.tasks)),)
 
 
@@ -243,8 +254,28 @@ def _control(world: World, place: Place) -> tuple[AnyStep, ...]:
 
 
 def _sleep(world: World, place: Place) -> tuple[AnyStep, ...]:
-    verb = world.draw.choice(("cond_resched", "sched_yield", "schedule", "msleep"))
-    return (step(verb, fixed(MS)) if verb == "msleep" else step(verb),)
+    verb = world.draw.choice(("cond_resched", "sched_yield", "schedule", "msleep", "wait_event"))
+    arguments: dict[str, tuple[Arg, ...]] = {"msleep": (fixed(MS),), "wait_event": ("queue",)}
+    return (step(verb, *arguments.get(verb, ())),)
+
+
+def _mutex(world: World, place: Place) -> tuple[AnyStep, ...]:
+    if place.depth:
+        return ()
+    inner = evolve(place, depth=2)
+    return (step("mutex_lock", "mutex"), *body(world, inner, 2), step("mutex_unlock", "mutex"))
+
+
+def _work(world: World, place: Place) -> tuple[AnyStep, ...]:
+    if not world.works:
+        return ()
+    name = world.draw.choice(world.works)
+    kind = world.draw.choice(("queue_work", "queue_work_on", "queue_delayed_work"))
+    if kind == "queue_work":
+        return (step(kind, name),)
+    if kind == "queue_work_on":
+        return (step(kind, world.draw.integer(0, world.nr_cpus - 1), name),)
+    return (step(kind, name, fixed(MS)),)
 
 
 def _timer(world: World, place: Place) -> tuple[AnyStep, ...]:
@@ -273,22 +304,28 @@ def _line(world: World, place: Place) -> tuple[AnyStep, ...]:
     if kind == "affinity":
         cpus = tuple(cpu for cpu in range(world.nr_cpus) if draw.integer(0, 1))
         return (step("irq_set_affinity", name, cpus or (0,)),)
-    between = (step("run", duration(world)),)
+    between = (
+        step("trace_printk", f"stop {name}"),
+        step("run", duration(world)),
+        step("trace_printk", f"go {name}"),
+    )
     if kind == "nosync":
         return (step("disable_irq_nosync", name), *between, step("enable_irq", name))
     if kind == "unpaired":
         return (step(draw.choice(("enable_irq", "disable_irq_nosync")), name),)
-    if not place.may_sleep or place.kind == "thread":
+    if not place.may_sleep or place.kind == "thread" or place.depth:
         return ()
     if kind == "disable":
         return (step("disable_irq", name), *between, step("enable_irq", name))
     if kind == "free":
-        return (step("free_irq", name), *between, step("request_irq", name))
+        return (step("free_irq", name), between[1], step("request_irq", name))
     return (step("synchronize_irq", name),)
 
 
 def _ipi(world: World, place: Place) -> tuple[AnyStep, ...]:
     cpu = world.draw.integer(0, world.nr_cpus - 1)
+    if chance(world.draw, 30):
+        return (step("irq_work_queue", duration(world, 1, 5)),)
     if chance(world.draw, 50):
         return (step("smp_send_reschedule", cpu),)
     return (step("smp_call_function", cpu, duration(world, 1, 5)),)
@@ -395,8 +432,22 @@ def _affinity(draw: Draw, nr_cpus: int) -> tuple[int, ...] | None:
 # -- tasks -------------------------------------------------------------------------------
 
 
+def _plain_task(world: World, name: str, end: int) -> TaskSpec:
+    draw = world.draw
+    steps = [step("run", fixed(draw.integer(1, 900) * US)) for _ in range(draw.integer(1, 4))]
+    return TaskSpec(
+        name,
+        tuple(steps),
+        cpu=draw.choice((None, draw.integer(0, world.nr_cpus - 1))),
+        policy=draw.choice(("other", "fifo")),
+        start=draw.integer(0, end // US // 3) * US,
+    )
+
+
 def _task(world: World, name: str, end: int) -> TaskSpec:
     draw = world.draw
+    if world.has_plain_tasks:
+        return _plain_task(world, name, end)
     policy = draw.choice(("other", "other", "fifo", "rr", "idle"))
     work = draw.choice((20, 100, 800, 3000))
     steps = (
@@ -432,6 +483,7 @@ def _kernel(draw: Draw) -> KernelSpec:
         softirq_restart=draw.choice((10, 10, 2, 1)),
         softirq_time=draw.choice((2 * MS, 2 * MS, MS)),
         noirqdebug=chance(draw, 10),
+        threadirqs=chance(draw, 12),
     )
 
 
@@ -464,8 +516,10 @@ def make_spec(draw: Draw) -> ScenarioSpec:
         tasks=("a", "b", "c")[: draw.integer(0, 3)],
         timers=("w0", "w1")[: draw.integer(0, 2)],
         hrtimers=("h0", "h1")[: draw.integer(0, 2)],
+        works=("k0", "k1")[: draw.integer(0, 2)],
         manages_lines=chance(draw, 40),
-        disables_tasklets=chance(draw, 30),
+        disables_tasklets=chance(draw, 40),
+        has_plain_tasks=chance(draw, 25),
     )
     devices = _lines(draw, nr_cpus, world.devices)
     napis: tuple[NapiSpec, ...] = ()
@@ -511,6 +565,15 @@ def make_spec(draw: Draw) -> ScenarioSpec:
                 mode=draw.choice(("hard", "soft")),
             )
             for name in world.hrtimers
+        ),
+        works=tuple(
+            WorkSpec(
+                name,
+                # One that queues itself again must take time.
+                (step("run", fixed(US)), *body(world, Place("work", may_sleep=True), 3)),
+                draw.choice(("system_wq", "system_highpri_wq", "system_unbound_wq")),
+            )
+            for name in world.works
         ),
         tasks=tuple(_task(world, name, end) for name in world.tasks),
     )

@@ -242,6 +242,8 @@ IRQ_INVARIANTS: Final[tuple[Invariant, ...]] = (
         on=_IPI_CLOSING.on,
         make=_IPI_CLOSING.watch,
         needs=_IPI_CLOSING.on,
+        applies=lambda setting: setting.release >= IPIS_ARE_IRQS_SINCE,
+        exceptions="before 5.10 the softirqs that an IPI has raised run before its ipi_exit",
     ),
     Invariant(
         name="ipis_are_handled_by_their_own_interrupt",

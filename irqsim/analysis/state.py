@@ -89,9 +89,7 @@ class LineState(Protocol):
     depth: int
     irqs_disabled: bool
     inprogress: bool
-    masked: bool
     percpu: bool
-    threads_oneshot: int
     tot_count: int
 
     @property
@@ -208,8 +206,6 @@ def line_faults(k: KernelState) -> list[str]:
             faults.append(f"irq {line.irq}: disabled {line.irqs_disabled}, depth {line.depth}")
         if line.inprogress and not is_hard:
             faults.append(f"irq {line.irq}: in progress, but no CPU serves an interrupt")
-        if line.threads_oneshot and not line.masked:
-            faults.append(f"irq {line.irq}: unmasked with threads {line.threads_oneshot:#x} to run")
         if not line.percpu and line.tot_count != sum(line.kstat_irqs):
             faults.append(f"irq {line.irq}: counts {list(line.kstat_irqs)}, total {line.tot_count}")
     return faults
@@ -251,9 +247,8 @@ STATE_INVARIANTS: Final[tuple[StateInvariant, ...]] = (
     StateInvariant(
         "a_line_does_not_contradict_itself",
         "A line is disabled if its depth is not 0, in progress only while a CPU serves an "
-        "interrupt, masked while a thread of a one-shot line is to run, and its total is the sum "
-        "of its counts.",
-        "kernel/irq/chip.c: irq_disable, cond_unmask_irq; kernel/irq/handle.c: handle_irq_event",
+        "interrupt, and its total is the sum of its counts.",
+        "kernel/irq/chip.c: irq_disable; kernel/irq/handle.c: handle_irq_event",
         line_faults,
     ),
     StateInvariant(
