@@ -45,10 +45,10 @@ explore: $(READY)  ## search for new failures: the property tests, long and free
 	@$(TEST) -q -n auto --hypothesis-profile=explore
 
 golden: $(READY)  ## compare what the shipped scenarios print with the kept logs
-	@$(TEST) -q tests/test_golden.py
+	@$(BIN)/python -m tests.golden --check
 
 bless: $(READY)  ## rewrite the kept logs; review the diff
-	@$(TEST) -q tests/test_golden.py --bless
+	@$(BIN)/python -m tests.golden --bless
 
 bench: $(READY)  ## how fast it is; never fails
 	@for bench in $(wildcard tests/bench_*.py); do $(BIN)/python -m tests.$$(basename $$bench .py); done
