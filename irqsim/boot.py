@@ -46,7 +46,7 @@ FIRST_USER_PID: Final = 100
 class ClockEvent:
     """A CPU's architected timer, in the queue of the hardware's events."""
 
-    __slots__ = ("_handle", "_k", "_timer", "_time_ns")
+    __slots__ = ("_handle", "_k", "_time_ns", "_timer")
 
     def __init__(self, k: Kernel, timer: ArchTimer) -> None:
         self._k = k

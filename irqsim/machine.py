@@ -118,7 +118,8 @@ class Machine:
             # Before all else, so that at any instant the operator comes first.
             for at in spec.ats:
                 self.kernel.queue.schedule(at.time, partial(operator, at))
-        self.engine = Engine(self.kernel, self.gic.irq, self.gic.changed, interrupt_path(self.kernel))
+        path = interrupt_path(self.kernel)
+        self.engine = Engine(self.kernel, self.gic.irq, self.gic.changed, path)
         for number, device in enumerate(spec.devices):
             self.drivers[device.name] = self._build_driver(number, device)
         self._build_nics()

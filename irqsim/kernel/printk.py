@@ -32,7 +32,7 @@ def warn(k: Kernel, cpu: Cpu, where: str, text: str) -> None:
     Differs: the lists of modules and registers and the call trace are left out.
     """
     task = cpu.current
-    comm = task.comm
+    who = f"PID: {task.pid} Comm: {task.comm}"
     printk(
         k,
         KERN_WARNING,
@@ -41,7 +41,7 @@ def warn(k: Kernel, cpu: Cpu, where: str, text: str) -> None:
                 "------------[ cut here ]------------",
                 text,
                 f"WARNING: CPU: {cpu.number} PID: {task.pid} at {where}",
-                f"CPU: {cpu.number} PID: {task.pid} Comm: {comm} Not tainted {k.release.version} #1",
+                f"CPU: {cpu.number} {who} Not tainted {k.release.version} #1",
                 "---[ end trace 0000000000000000 ]---",
             )
         ),

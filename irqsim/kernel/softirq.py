@@ -283,10 +283,13 @@ def tasklet_kill(k: Kernel, cpu: Cpu, tasklet: Tasklet) -> Path:
         printk(k, KERN_WARNING, "Attempt to kill tasklet from interrupt")
     what = f"tasklet {tasklet.name!r} to run and end (is it disabled, or killed by itself?)"
     task = cpu.current
+
+    def is_over() -> bool:
+        return not tasklet.sched or k.cpus[task.cpu].tif_need_resched
+
     while tasklet.sched:
-        yield from spin_until(k, lambda: not tasklet.sched or cpu.tif_need_resched, what)
-        yield from cond_resched(k, cpu)
-        cpu = k.cpus[task.cpu]
+        yield from spin_until(k, is_over, what)
+        yield from cond_resched(k, k.cpus[task.cpu])
     tasklet.sched = True
     yield from spin_until(k, lambda: not tasklet.is_running, what)
     tasklet.sched = False

@@ -110,6 +110,9 @@ def free_irq(k: Kernel, cpu: Cpu, desc: IrqDesc, dev_id: int) -> Path:
     Source: kernel/irq/manage.c: __free_irq.
     """
     where = "kernel/irq/manage.c free_irq"
+    if desc.percpu:
+        warn(k, cpu, where, f"Trying to free IRQ {desc.irq}, which is a per-CPU one")
+        return
     if in_interrupt(cpu.preempt_count):
         warn(k, cpu, where, f"Trying to free IRQ {desc.irq} from IRQ context!")
         return
@@ -154,8 +157,11 @@ def _wait_for_inprogress(k: Kernel, desc: IrqDesc) -> Path:
 def disable_irq_nosync(desc: IrqDesc) -> None:
     """Disable a line, once more; it stays unmasked until it next fires (lazy disabling).
 
+    A per-CPU line is not there for this call.
     Source: kernel/irq/manage.c: __disable_irq; kernel/irq/chip.c: irq_disable.
     """
+    if desc.percpu:
+        return
     desc.depth += 1
     desc.irqs_disabled = True
 
@@ -165,6 +171,8 @@ def enable_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> None:
 
     Source: kernel/irq/manage.c: enable_irq, __enable_irq.
     """
+    if desc.percpu:
+        return
     if not desc.actions and desc.depth == 1:
         warn(
             k,

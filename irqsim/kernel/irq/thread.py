@@ -38,8 +38,16 @@ IRQ_THREAD_PRIO: Final = 49
 
 
 def setup_irq_thread(k: Kernel, desc: IrqDesc, action: IrqAction) -> None:
-    """Make the thread of an action that has a thread function."""
-    action.thread_mask = 1 << len(desc.actions)
+    """Make the thread of an action that has a thread function.
+
+    On a one-shot line it gets the first bit of threads_oneshot that no other action has.
+    Source: kernel/irq/manage.c: setup_irq_thread, __setup_irq.
+    """
+    if action.flags & IRQF_ONESHOT:
+        taken = 0
+        for other in desc.actions:
+            taken |= other.thread_mask
+        action.thread_mask = ~taken & (taken + 1)
     _create_thread(k, desc, action, "")
     if action.secondary is not None:
         _create_thread(k, desc, action.secondary, "s-")
