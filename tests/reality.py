@@ -15,11 +15,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from irqsim.records import Record
 from irqsim.scenario.program import symbol_of
-from irqsim.scenario.reader import read_scenario
+from irqsim.scenario.reader import read_scenario, read_text
 from irqsim.scenario.spec import ScenarioSpec
 from irqsim.simulation import Simulation, build
 from tests.conftest import ROOT
@@ -28,6 +28,19 @@ PLATFORM_VECTORS: Final = ("TIMER", "SCHED", "HRTIMER", "RCU")
 """What a real kernel raises on its own account, at any time."""
 
 ALL_EVENTS: Final = 'trace.events=["*"]'
+
+SPINNER: Final = read_text(
+    """
+    [run]
+    duration = "1s"
+
+    [[task]]
+    name = "spinner"
+    policy = "idle"
+    run = ["10ms"]
+    loop = true
+    """
+)
 
 _LINE: Final = re.compile(
     r" *(?P<comm>.+)-(?P<pid>\d+) +\[(?P<cpu>\d+)\] (?P<letters>[^ ]{4,7}) +"
@@ -55,11 +68,35 @@ class Run:
 
 def run(path: Path, *overrides: str) -> Run:
     """Run a scenario.  Raises ScenarioError."""
-    spec = read_scenario(path, overrides)
+    return run_spec(read_scenario(path, overrides))
+
+
+def run_spec(spec: ScenarioSpec, timekeeper: int | None = None) -> Run:
+    """Run it; `timekeeper` is the CPU that advances jiffies when the run begins."""
     records: list[Record] = []
     simulation = build(spec, records.extend)
+    if timekeeper is not None:
+        simulation.kernel.tick_do_timer_cpu = timekeeper
     simulation.run()
     return Run(spec, simulation, simulation.text_format().lines(records))
+
+
+def run_in_the_lab(spec: ScenarioSpec) -> Run:
+    """Run it on the machine on which real kernels ran scenarios, which had one CPU more.
+
+    That CPU was the hardware: it raised the lines, and between that it ran a task that kept
+    it from idling, so that it was the one that advanced jiffies.
+    """
+    nr_cpus = spec.machine.cpus
+    everywhere = tuple(range(nr_cpus))
+    devices = [evolve(each, affinity=each.affinity or everywhere) for each in spec.devices]
+    lab = evolve(
+        spec,
+        machine=evolve(spec.machine, cpus=nr_cpus + 1),
+        devices=tuple(devices),
+        tasks=(evolve(SPINNER.tasks[0], cpu=nr_cpus), *spec.tasks),
+    )
+    return run_spec(lab, timekeeper=nr_cpus)
 
 
 # -- reading -----------------------------------------------------------------------------

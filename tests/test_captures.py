@@ -1,9 +1,14 @@
-"""Captures of a real kernel, told again by scenarios that mirror what was done to it.
+"""Captures of real kernels, and what the scenarios that tell the same print.
 
-Each scenario in `mirror/` describes the lines, handlers and tasklets of a capture and the
-times at which its lines were made pending.  What the capture's platform did on its own
-account (ticks, IPIs, other devices, RCU's tasks) is left out on both sides; where it shows
-in what is compared, the scenario has devices called `platform ...` for it, and says so.
+In `captures/` are scenarios that unmodified kernels ran (Debian's 6.1 and 6.12 for arm64, in
+an emulator whose time is the count of its instructions), each with the lines that the kernel
+printed for it, those of the CPUs of the scenario.
+
+The others are captures of whole machines, kept elsewhere.  Each scenario in `mirror/` tells
+the lines, handlers and tasklets of one, and when its lines were made pending.  What the
+platform did on its own account (ticks, IPIs, other devices, RCU's tasks) is left out on both
+sides; where it shows in what is compared, the scenario has devices called `platform ...` for
+it, and says so.
 """
 
 from __future__ import annotations
@@ -17,8 +22,21 @@ from typing import Final
 import pytest
 from attrs import evolve
 
-from tests.reality import Cast, Run, Story, difference, lines_of, run
+from irqsim.scenario.reader import read_scenario
+from irqsim.units import SOFTIRQ_NAMES
+from tests.reality import (
+    ALL_EVENTS,
+    PLATFORM_VECTORS,
+    Cast,
+    Run,
+    Story,
+    difference,
+    lines_of,
+    run,
+    run_in_the_lab,
+)
 
+RECORDED: Final = sorted((Path(__file__).parent / "captures").glob("*/scenario.toml"))
 MIRRORS: Final = Path(__file__).parent / "mirror"
 CAPTURE: Final = "arm64-gicv3-4cpu-mod-"
 TOLD: Final = ("plain", "shared", "tasklet", "raise-inside", "long", "disable", "multi")
@@ -53,6 +71,21 @@ def told(name: str, log: str) -> dict[int, list[str]]:
         cpu: [line.replace("init D ==>", "init S ==>") for line in lines]
         for cpu, lines in story.tell(lines).items()
     }
+
+
+@pytest.mark.parametrize("scenario", RECORDED, ids=lambda path: path.parent.name)
+def test_events_are_those_that_were_recorded(scenario: Path) -> None:
+    """On every CPU: tasks, flag columns, names, vectors, and who wakes and runs."""
+    spec = read_scenario(scenario, (ALL_EVENTS,))
+    helpers = tuple(f"ksoftirqd/{cpu}" for cpu in range(spec.machine.cpus))
+    cast = Cast.of(spec, (name for name in SOFTIRQ_NAMES if name not in PLATFORM_VECTORS))
+    cast = evolve(cast, tasks=(*cast.tasks, *helpers))
+    real = Story(cast).tell(lines_of((scenario.parent / "trace").read_text()))
+    ours = Story(cast).tell(lines_of(run_in_the_lab(spec).log))
+    assert real
+    for cpu in range(spec.machine.cpus):
+        diff = difference(real.get(cpu, []), ours.get(cpu, []))
+        assert not diff, f"CPU {cpu}:\n{diff}"
 
 
 def counts(text: str) -> dict[str, tuple[int, ...]]:
