@@ -38,12 +38,16 @@ from tests.reality import (
 
 RECORDED: Final = sorted((Path(__file__).parent / "captures").glob("*/scenario.toml"))
 MIRRORS: Final = Path(__file__).parent / "mirror"
-CAPTURE: Final = "arm64-gicv3-4cpu-mod-"
-TOLD: Final = ("plain", "shared", "tasklet", "raise-inside", "long", "disable", "multi")
+ARM64: Final = (
+    "plain", "shared", "tasklet", "threaded", "workqueue", "raise-inside", "long", "disable",
+    "multi",
+)  # fmt: skip
+ARM: Final = ("armhf-shared", "armhf-tasklet")
+TOLD: Final = (*ARM64, *ARM)
 VECTORS: Final = ("HI", "TASKLET")
 """The vectors that nobody but these scenarios raises."""
 
-SLEEPERS: Final = {"tasklet": ("init",)}
+SLEEPERS: Final = dict.fromkeys(("tasklet", "armhf-tasklet"), ("init",))
 """Tasks whose sleeping and waking are part of the story."""
 
 
@@ -56,21 +60,25 @@ def mirrored(name: str) -> Run:
 @pytest.fixture
 def capture(request: pytest.FixtureRequest, reference: Path) -> Path:
     """The folder of a capture."""
-    place: Path = reference / "captures" / f"{CAPTURE}{request.param}"
-    return place
+    name: str = request.param
+    machine = "armhf-gicv2" if name in ARM else "arm64-gicv3"
+    return reference / "captures" / f"{machine}-4cpu-mod-{name.removeprefix('armhf-')}"
 
 
 def told(name: str, log: str) -> dict[int, list[str]]:
-    """What the lab's lines and tasklets did, from the first interrupt on."""
+    """What the lab's lines, threads and tasklets did, from their first event to their last."""
     cast = Cast.of(mirrored(name).spec, VECTORS)
     devices = tuple(device for device in cast.devices if not device.startswith("platform"))
     story = Story(evolve(cast, devices=devices, tasks=SLEEPERS.get(name, ())))
     lines = dropwhile(lambda line: " name=lab" not in f" {line.text}", lines_of(log))
+    return {cpu: _to_the_end(events) for cpu, events in story.tell(lines).items()}
+
+
+def _to_the_end(events: list[str]) -> list[str]:
+    """Without what tasks do when all is over."""
+    last = max(n for n, event in enumerate(events) if " sched_" not in event or "lab" in event)
     # The lab's task sleeps in usleep_range(), in state D; that of the mirror in schedule().
-    return {
-        cpu: [line.replace("init D ==>", "init S ==>") for line in lines]
-        for cpu, lines in story.tell(lines).items()
-    }
+    return [event.replace("init D ==>", "init S ==>") for event in events[: last + 1]]
 
 
 @pytest.mark.parametrize("scenario", RECORDED, ids=lambda path: path.parent.name)
