@@ -97,14 +97,31 @@ def dequeue(k: Kernel, cpu: Cpu, task: Task) -> None:
         cpu.rq.min_vruntime_ns = max(cpu.rq.min_vruntime_ns, least)
 
 
+def requeue_current(k: Kernel, cpu: Cpu, task: Task) -> None:
+    """Dequeue the running task and enqueue it again, its place kept relative to the others.
+
+    CFS: the least virtual runtime of the others may have moved on while it was out.  EEVDF: its
+    slice is no longer protected.
+    """
+    rq = cpu.rq
+    if k.release.fair == "eevdf":
+        task.protected_ns = -1
+    elif rq.fair:
+        relative_ns = task.vruntime_ns - rq.min_vruntime_ns
+        least_ns = min(other.vruntime_ns for other in rq.fair)
+        rq.min_vruntime_ns = max(rq.min_vruntime_ns, least_ns)
+        task.vruntime_ns = rq.min_vruntime_ns + relative_ns
+
+
 def preempts_at_wakeup(k: Kernel, target: Cpu, current: Task, task: Task) -> bool:
     """Whether `task`, just woken, goes before the fair task that runs."""
     if (current.policy == SCHED_IDLE) != (task.policy == SCHED_IDLE):
         return current.policy == SCHED_IDLE
     if k.release.fair == "eevdf":
-        if current.protected_ns == current.deadline_ns:
+        tasks = [*target.rq.fair, current]
+        if current.protected_ns == current.deadline_ns and _is_eligible(current, tasks):
             return False
-        return _pick_eevdf([current, *target.rq.fair]) is task
+        return _pick_eevdf(tasks) is task
     granularity_ns = WAKEUP_GRANULARITY_NS * _factor(k) * NICE_0_LOAD // task.weight
     return current.vruntime_ns - task.vruntime_ns > granularity_ns
 
@@ -173,9 +190,13 @@ def _average_vruntime(cpu: Cpu) -> tuple[int, int]:
 
 def _pick_eevdf(tasks: list[Task]) -> Task:
     """Of the tasks that are not ahead of the average, the one with the earliest deadline."""
-    average_ns = _mean(tasks, sum(task.weight for task in tasks))
-    eligible = [task for task in tasks if task.vruntime_ns <= average_ns]
+    eligible = [task for task in tasks if _is_eligible(task, tasks)]
     return min(eligible, key=lambda task: task.deadline_ns)
+
+
+def _is_eligible(task: Task, tasks: list[Task]) -> bool:
+    """Whether a task is not ahead of the average of all.  Source: vruntime_eligible()."""
+    return sum((other.vruntime_ns - task.vruntime_ns) * other.weight for other in tasks) >= 0
 
 
 def _mean(tasks: list[Task], total: int) -> int:

@@ -193,7 +193,8 @@ def schedule(k: Kernel, cpu: Cpu, preempt: bool = False) -> Path:
         cpu.preempt_count = following.preempt_count
         cpu.current = following
         cpu.nr_switches += 1
-        cpu.tick.rcu_wanted = True
+        if following is not cpu.idle and following is not cpu.ksoftirqd:
+            cpu.tick.rcu_wanted = True
         yield SWITCH
         cpu = k.cpus[task.cpu]
         yield k.cost.switch_to
@@ -247,6 +248,21 @@ def _trace_switch(k: Kernel, cpu: Cpu, task: Task, following: Task, prev_state: 
         following.prio,
     )
     trace(k, cpu, event, _DEPTH_SWITCH - (cpu.preempt_count & PREEMPT_MASK))
+
+
+def sched_move_task(k: Kernel, cpu: Cpu) -> None:
+    """Take the running task out of its group and into another, and choose anew who runs.
+
+    A real-time task goes behind its equals; a fair one keeps its place relative to the others.
+    Source: kernel/sched/core.c: sched_move_task.
+    """
+    task = cpu.current
+    update_curr(k, cpu)
+    if task.prio < MAX_RT_PRIO:
+        rt.yield_task(task)
+    else:
+        fair.requeue_current(k, cpu, task)
+    resched_curr(k, cpu, cpu)
 
 
 def cond_resched(k: Kernel, cpu: Cpu) -> Path:

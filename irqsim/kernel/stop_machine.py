@@ -1,7 +1,7 @@
 """The stopper threads, migration/N: what must run before all else on a CPU.
 
-A task that has to leave its CPU sleeps until that CPU's stopper has sent it on; it wakes up
-where it may run.
+A task that has to leave its CPU is preempted by that CPU's stopper, which moves it to the
+queue of another.
 
 Source: kernel/stop_machine.c: cpu_stopper_thread; kernel/sched/core.c: affine_move_task,
 migration_cpu_stop.
@@ -11,9 +11,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from irqsim.events import TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE
-from irqsim.kernel.sched import new_task, schedule, start_task
+from irqsim.events import SCHED_MIGRATE_TASK, TASK_INTERRUPTIBLE
+from irqsim.kernel.preempt import PREEMPT_OFFSET
+from irqsim.kernel.sched import (
+    activate,
+    check_preempt_curr,
+    new_task,
+    schedule,
+    start_task,
+)
 from irqsim.kernel.state import SCHED_FIFO, Cpu, Kernel, Path, Task
+from irqsim.kernel.trace import trace
 from irqsim.kernel.wakeup import wake_up_process
 
 STOPPER_PRIO: Final = 0
@@ -39,8 +47,8 @@ def set_cpus_allowed(k: Kernel, task: Task, allowed: tuple[int, ...]) -> Path:
     cpu = k.cpus[task.cpu]
     cpu.stop_work.append(task)
     yield from wake_up_process(k, cpu, cpu.stopper)
-    task.state = TASK_UNINTERRUPTIBLE
-    yield from schedule(k, cpu)
+    while task.cpu not in allowed:
+        yield from schedule(k, k.cpus[task.cpu], preempt=True)
 
 
 def _stopper(k: Kernel, cpu: Cpu) -> Path:
@@ -48,6 +56,29 @@ def _stopper(k: Kernel, cpu: Cpu) -> Path:
     yield from start_task(k, task)
     while True:
         while cpu.stop_work:
-            yield from wake_up_process(k, cpu, cpu.stop_work.pop(0))
+            # A stopper's functions run with one level of preemption held, on every kernel.
+            cpu.preempt_count += PREEMPT_OFFSET
+            cpu.irqs_disabled = True
+            _migrate(k, cpu, cpu.stop_work.pop(0))
+            cpu.irqs_disabled = False
+            cpu.preempt_count -= PREEMPT_OFFSET
+            yield 0
         task.state = TASK_INTERRUPTIBLE
         yield from schedule(k, cpu)
+
+
+def _migrate(k: Kernel, cpu: Cpu, task: Task) -> None:
+    """Move a task that waits in this CPU's queue to where it may run.
+
+    Source: kernel/sched/core.c: migration_cpu_stop, move_queued_task.
+    """
+    for queue in (cpu.rq.rt, cpu.rq.fair):
+        if task in queue:
+            queue.remove(task)
+    target = k.cpus[task.allowed[0]]
+    moved = k.events.intern(
+        SCHED_MIGRATE_TASK, task.comm, task.pid, task.prio, cpu.number, target.number
+    )
+    trace(k, cpu, moved)
+    activate(k, target, task)
+    check_preempt_curr(k, cpu, target, task)

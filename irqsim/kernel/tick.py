@@ -7,8 +7,8 @@ them, and an interrupt that wakes one catches up.
 
 Source: kernel/time/tick-sched.c: tick_sched_timer (tick_nohz_handler since 6.8),
 tick_nohz_stop_tick, tick_nohz_irq_enter; kernel/time/timer.c: update_process_times.
-Differs: RCU wants a CPU's tick once after each time it switched tasks; the idle load balancer
-is not kicked.
+Differs: RCU wants a CPU's tick once after each time it switched to a task, ksoftirqd left out;
+the idle load balancer is not kicked.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class TickSched:
     wants_look: bool
     """A timer has been armed while the tick is stopped: when to wake is to be worked out."""
     rcu_wanted: bool
-    """RCU waits for this CPU: set by each task switch, cleared by the tick that raises RCU."""
+    """RCU waits for this CPU: set by each switch to a task, cleared by the tick that raises RCU."""
     next_balance: int
     """In jiffies: SCHED is raised from then on."""
 
