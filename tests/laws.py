@@ -29,7 +29,7 @@ from irqsim.events import (
 from irqsim.kernel.irq.irqdesc import IRQS_PENDING, IrqDesc
 from irqsim.kernel.preempt import HARDIRQ_MASK, SOFTIRQ_OFFSET
 from irqsim.scenario.driver import Driver
-from irqsim.scenario.steps import steps_of
+from irqsim.scenario.spec import Step
 from irqsim.units import Duration
 from tests.runs import Run
 
@@ -69,6 +69,11 @@ def faults_of_counts(run: Run) -> list[str]:
 def faults_of_active(run: Run) -> list[str]:
     """What the watched controller noticed."""
     return run.gic.faults
+
+
+def faults_of_eoi(run: Run) -> list[str]:
+    """Compare what is active in the controller with what has been acknowledged and not ended."""
+    return run.gic.faults_of_active()
 
 
 # -- lines -------------------------------------------------------------------------------
@@ -211,14 +216,16 @@ def faults_of_disabled_lines(run: Run) -> list[str]:
         for drivers in run.lines()
         if len(drivers) == 1 and not drivers[0].desc.percpu
     ]
-    restarted = run.named_by("free_irq")
-    found = _while_stopped(run, IRQ_HANDLER_ENTRY, 1)
-    disabled = sorted(run.named_by("disable_irq", "disable_irq_nosync"))
+    restarted, enabled = run.named_by("free_irq"), run.named_by("enable_irq")
+    disabled = run.named_by("disable_irq", "disable_irq_nosync")
     # Where each disabling has its enabling beside it, none of another place ends it early.
-    if disabled != sorted(run.named_by("enable_irq")):
-        return []
-    return [each for each in found
-            if any(f"name='{name}'" in each for name in sole if name not in restarted)]  # fmt: skip
+    names = [
+        f"name='{name}'"
+        for name in sole
+        if name not in restarted and disabled.count(name) == enabled.count(name)
+    ]
+    found = _while_stopped(run, IRQ_HANDLER_ENTRY, 1)
+    return [each for each in found if any(name in each for name in names)]
 
 
 def faults_of_places(run: Run) -> list[str]:
@@ -352,7 +359,33 @@ def faults_of_tasklet_order(run: Run) -> list[str]:
             model.enter(cpu, str(event.values[1]))
         elif tracepoint is TASKLET_EXIT:
             model.leave(str(event.values[1]))
+    for (number, vec), names in model.queues.items():
+        state = run.kernel.cpus[number]
+        # Its vector is pending, or about to run.
+        if names and not (state.softirq_pending >> vec & 1 or state.preempt_count & SOFTIRQ_OFFSET):
+            model.faults.append(f"CPU {number}: {names} are queued, but vec {vec} is not pending")
     return model.faults
+
+
+# -- locks -------------------------------------------------------------------------------
+
+
+def faults_of_locks(run: Run) -> list[str]:
+    """Look for locks with two holders, by the marks `hold NAME` and `drop NAME`."""
+    holders: dict[str, str] = {}
+    faults = []
+    for time_ns, context, event in run.records:
+        if event.tracepoint is not PRINT:
+            continue
+        verb, _, name = str(event.values[1]).partition(" ")
+        who = f"{context.comm}-{context.pid} on CPU {context.cpu}"
+        if verb == "hold":
+            if name in holders:
+                faults.append(f"{time_ns} ns: {who} holds {name}, and so does {holders[name]}")
+            holders[name] = who
+        elif verb == "drop":
+            holders.pop(name, None)
+    return faults
 
 
 # -- time --------------------------------------------------------------------------------
@@ -376,9 +409,12 @@ def faults_of_user_time(run: Run) -> list[str]:
     """
     wanted_ns = 0
     for spec in run.spec.tasks:
-        runs = [step.args[0] for step in steps_of(spec.run) if step.verb == "run"]
         fixed_ns = [
-            each.a for each in runs if isinstance(each, Duration) and each.kind == "fixed"
+            each.a
+            for step in spec.run
+            if isinstance(step, Step) and step.verb == "run"
+            for each in step.args
+            if isinstance(each, Duration) and each.kind == "fixed"
         ]
         is_plain = len(fixed_ns) == len(spec.run) and spec.mode == "user" and not spec.loop
         if not is_plain or run.machine.task(spec.name).state != TASK_DEAD:
@@ -398,6 +434,31 @@ LAWS: Final[tuple[Law, ...]] = (
         for each in STATE_INVARIANTS
     ),
     Law(
+        "a_masked_line_has_a_reason",
+        "A line with actions is masked only while it is disabled, or until its handler or the "
+        "thread of a one-shot line is done.",
+        "kernel/irq/chip.c: irq_enable, cond_unmask_irq",
+        partial(_state_faults, "a_masked_line_has_a_reason"),
+    ),
+    Law(
+        "a_oneshot_line_waits_for_its_thread",
+        "A one-shot line stays masked until its threads are done.",
+        "kernel/irq/chip.c: cond_unmask_irq; kernel/irq/manage.c: irq_finalize_oneshot",
+        partial(_state_faults, "a_oneshot_line_waits_for_its_thread"),
+    ),
+    Law(
+        "who_is_woken_runs_or_waits",
+        "A task that was woken runs, waits on a run queue, or is about to be put on one.",
+        "kernel/sched/core.c: try_to_wake_up, sched_ttwu_pending",
+        partial(_state_faults, "who_is_woken_runs_or_waits"),
+    ),
+    Law(
+        "interrupts_are_on_in_user_mode",
+        "User code runs with interrupts on.",
+        "arch/arm64/kernel/entry-common.c: exit_to_user_mode",
+        partial(_state_faults, "interrupts_are_on_in_user_mode"),
+    ),
+    Law(
         "counts_are_those_of_the_log",
         "kstat_irqs and kstat_softirqs count what the log shows.",
         "kernel/irq/internals.h: kstat_incr_irqs_this_cpu; kernel/softirq.c: handle_softirqs",
@@ -408,6 +469,12 @@ LAWS: Final[tuple[Law, ...]] = (
         "An interrupt that a PE has acknowledged is handed to no PE before its EOI.",
         "IHI 0069 (GICv3) 4.1.2: the active state; IHI 0048 (GICv2) 3.2.4",
         faults_of_active,
+    ),
+    Law(
+        "an_interrupt_is_active_until_its_eoi",
+        "An interrupt is active from its acknowledge to its EOI, and at no other time.",
+        "IHI 0069 (GICv3) 4.1.2, 4.4 (EOImode 0); IHI 0048 (GICv2) 3.2.4",
+        faults_of_eoi,
     ),
     Law(
         "level_lines_are_served_while_asserted",
@@ -463,6 +530,12 @@ LAWS: Final[tuple[Law, ...]] = (
         "A tasklet does not begin while it is disabled.",
         "kernel/softirq.c: tasklet_action_common: t->count",
         faults_of_disabled_tasklets,
+    ),
+    Law(
+        "a_lock_has_one_holder",
+        "Nobody gets a spin lock or a mutex while another holds it.",
+        "kernel/locking/qspinlock.c, kernel/locking/mutex.c",
+        faults_of_locks,
     ),
     Law(
         "what_is_interrupted_goes_on_with_what_it_owes",

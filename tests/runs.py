@@ -11,9 +11,11 @@ import irqsim.machine
 from irqsim.analysis.check import INVARIANTS, Checker
 from irqsim.analysis.invariant import Setting, Violation
 from irqsim.analysis.state import STATE_INVARIANTS
-from irqsim.events import TRACEPOINTS, Record, release_number
+from irqsim.clock import NEVER
+from irqsim.events import TASK_RUNNING, TRACEPOINTS, Record, release_number
 from irqsim.hw.gic import Gic
 from irqsim.hw.intid import SPI_BASE
+from irqsim.kernel.irq.irqdesc import IRQS_ONESHOT
 from irqsim.machine import Machine
 from irqsim.scenario.driver import Driver
 from irqsim.scenario.spec import Body, ScenarioSpec
@@ -21,7 +23,7 @@ from irqsim.scenario.steps import steps_of
 from irqsim.trace.ftrace import TextFormat
 from tests.strategies import spec_of_seed
 
-NR_RUNS: Final = 40
+NR_RUNS: Final = 64
 NR_SLICES: Final = 7
 INTID_MASK: Final = 0x3FF
 FIRST_SPECIAL: Final = 1020
@@ -61,8 +63,90 @@ class WatchedGic(Gic):
         self.last_pulse_ns[self._key(intid, pe)] = self.now_ns()
         return super().pulse(intid, pe)
 
+    def faults_of_active(self) -> list[str]:
+        """Where the books and the registers do not agree."""
+        faults = []
+        for intid in range(2 * SPI_BASE):
+            for pe in range(self.nr_pes if intid < SPI_BASE else 1):
+                is_taken = (intid, pe) in self._taken
+                is_active = self.is_active(intid, pe)
+                if is_active != is_taken:
+                    faults.append(f"INTID {intid}, PE {pe}: taken {is_taken}, active {is_active}")
+        return faults
+
     def _key(self, intid: int, pe: int) -> tuple[int, int]:
         return intid, 0 if intid >= SPI_BASE else pe
+
+
+# -- laws over a machine's state, between two of its steps -----------------------------------
+
+
+def faults_of_masks(machine: Machine) -> list[str]:
+    """Look for lines that are masked though nothing keeps them so."""
+    return [
+        f"irq {driver.desc.irq} is masked"
+        for driver in machine.drivers.values()
+        if driver.desc.masked
+        and driver.desc.actions
+        and not driver.desc.irqs_disabled
+        and not driver.desc.threads_oneshot
+        and not driver.desc.inprogress
+    ]
+
+
+def faults_of_oneshot(machine: Machine) -> list[str]:
+    """Look for one-shot lines that are not masked though a thread is to run.
+
+    enable_irq() unmasks a line whatever its threads do.
+    """
+    steps = [step for body in bodies(machine.spec) for step in steps_of(body)]
+    if any(step.verb == "enable_irq" for step in steps):
+        return []
+    return [
+        f"irq {driver.desc.irq} is not masked"
+        for driver in machine.drivers.values()
+        if driver.desc.istate & IRQS_ONESHOT
+        and driver.desc.threads_oneshot
+        and not driver.desc.masked
+    ]
+
+
+def faults_of_wakeups(machine: Machine) -> list[str]:
+    """Look for tasks that were woken and are nowhere, or wait for an interrupt that never comes."""
+    k = machine.kernel
+    if any(cpu.irqs_disabled for cpu in k.cpus):
+        # A wake-up may be under way.
+        return []
+    places = [cpu.current for cpu in k.cpus]
+    for cpu in k.cpus:
+        places += [*cpu.rq.rt, *cpu.rq.fair, *cpu.wake_list]
+    faults = [
+        f"{task.comm}-{task.pid} is runnable, and nowhere"
+        for task in k.tasks
+        if task.state == TASK_RUNNING and not any(task is each for each in places)
+    ]
+    in_flight = k.queue.next_ns <= k.now_ns + k.cost.ipi
+    for cpu in k.cpus:
+        if cpu.wake_list and cpu.due_ns == NEVER and not in_flight:
+            faults.append(f"CPU {cpu.number} idles, and was to take up {cpu.wake_list[0].comm}")
+    return faults
+
+
+def faults_of_user_mode(machine: Machine) -> list[str]:
+    """Look for CPUs in user mode with interrupts off."""
+    return [
+        f"CPU {cpu.number} runs {cpu.current.comm} in user mode with interrupts off"
+        for cpu in machine.kernel.cpus
+        if cpu.current.in_user and len(cpu.frames) == 1 and cpu.irqs_disabled
+    ]
+
+
+MACHINE_FAULTS: Final[dict[str, Callable[[Machine], list[str]]]] = {
+    "a_masked_line_has_a_reason": faults_of_masks,
+    "a_oneshot_line_waits_for_its_thread": faults_of_oneshot,
+    "who_is_woken_runs_or_waits": faults_of_wakeups,
+    "interrupts_are_on_in_user_mode": faults_of_user_mode,
+}
 
 
 class Run:
@@ -80,15 +164,20 @@ class Run:
         self.gic, self.kernel = gic, k
         for tracepoint in TRACEPOINTS:
             k.trace_enabled[tracepoint.id] = True
-        self.state_faults: dict[str, list[str]] = {each.name: [] for each in STATE_INVARIANTS}
+        names = [*(each.name for each in STATE_INVARIANTS), *MACHINE_FAULTS]
+        self.state_faults: dict[str, list[str]] = {name: [] for name in names}
         end_ns = spec.run.duration
         assert end_ns is not None
         for number in range(1, nr_slices + 1):
             # At odd times, so that something is under way.
             self.machine.run(end_ns if number == nr_slices else end_ns * number // nr_slices + 1)
             for each in STATE_INVARIANTS:
-                found = (f"at {k.now_ns} ns: {fault}" for fault in each.faults(k))
-                self.state_faults[each.name].extend(found)
+                self._note(each.name, each.faults(k))
+            for name, faults in MACHINE_FAULTS.items():
+                self._note(name, faults(self.machine))
+
+    def _note(self, name: str, faults: list[str]) -> None:
+        self.state_faults[name].extend(f"at {self.kernel.now_ns} ns: {each}" for each in faults)
 
     def violations(self) -> list[Violation]:
         """What the log breaks of the laws over records."""

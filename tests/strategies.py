@@ -57,6 +57,14 @@ TICK_VECTORS: Final = ("SCHED", "HRTIMER", "RCU")
 IF_TESTS: Final = ("in_interrupt", "in_hardirq", "in_softirq", "in_task", "irqs_disabled")
 
 
+THEMES: Final[dict[str, tuple[str, ...]]] = {
+    "any": (),
+    "tasklets": ("tasklet",) * 12,
+    "lines": ("line",) * 12,
+}
+"""Steps that are drawn more often."""
+
+
 class Draw(Protocol):
     """Where random choices come from."""
 
@@ -108,7 +116,11 @@ class World:
     works: tuple[str, ...]
     manages_lines: bool
     """Code may disable, move and free lines."""
+    is_paired: bool
+    """Each disabling has its enabling beside it, and no line is freed."""
     disables_tasklets: bool
+    theme: str
+    """What happens more often than other things: `any`, `tasklets` or `lines`."""
     has_plain_tasks: bool
     """Tasks are user code that runs for fixed times, and nothing else."""
 
@@ -168,6 +180,7 @@ def _steps(world: World, place: Place) -> tuple[AnyStep, ...]:
         ("run", "run", "raise", "raise", "tasklet", "tasklet", "wake", "section", "control")
         + (("sleep", "sleep", "mutex") if place.may_sleep else ())
         + ("timer", "line", "ipi", "lock", "work")
+        + THEMES[world.theme]
     )
     makers: dict[str, Callable[[World, Place], tuple[AnyStep, ...]]] = {
         "raise": _raise,
@@ -263,7 +276,13 @@ def _mutex(world: World, place: Place) -> tuple[AnyStep, ...]:
     if place.depth:
         return ()
     inner = evolve(place, depth=2)
-    return (step("mutex_lock", "mutex"), *body(world, inner, 2), step("mutex_unlock", "mutex"))
+    return (
+        step("mutex_lock", "mutex"),
+        step("trace_printk", "hold mutex"),
+        *body(world, inner, 2),
+        step("trace_printk", "drop mutex"),
+        step("mutex_unlock", "mutex"),
+    )
 
 
 def _work(world: World, place: Place) -> tuple[AnyStep, ...]:
@@ -300,10 +319,16 @@ def _line(world: World, place: Place) -> tuple[AnyStep, ...]:
     if not world.manages_lines or not world.devices:
         return ()
     name = draw.choice(world.devices)
-    kind = draw.choice(("affinity", "nosync", "disable", "synchronize", "free", "unpaired"))
+    if place.device and chance(draw, 60):
+        name = place.device
+    kinds = ["affinity", "nosync", "nosync", "disable", "disable", "synchronize"]
+    if not world.is_paired:
+        kinds += ["free", "unpaired"]
+    kind = draw.choice(kinds)
     if kind == "affinity":
-        cpus = tuple(cpu for cpu in range(world.nr_cpus) if draw.integer(0, 1))
-        return (step("irq_set_affinity", name, cpus or (0,)),)
+        cpus = tuple(cpu for cpu in range(world.nr_cpus) if draw.integer(0, 1)) or (0,)
+        # What comes while the handler runs goes to the other CPU.
+        return (step("irq_set_affinity", name, cpus), step("run", duration(world)))
     between = (
         step("trace_printk", f"stop {name}"),
         step("run", duration(world)),
@@ -332,10 +357,13 @@ def _ipi(world: World, place: Place) -> tuple[AnyStep, ...]:
 
 
 def _lock(world: World, place: Place) -> tuple[AnyStep, ...]:
-    between = (step("run", duration(world, 1, 8)),)
     return (
-        step("spin_lock_irqsave", "lock"), *between, step("spin_unlock_irqrestore", "lock"),
-    )  # fmt: skip
+        step("spin_lock_irqsave", "lock"),
+        step("trace_printk", "hold lock"),
+        step("run", duration(world, 1, 8)),
+        step("trace_printk", "drop lock"),
+        step("spin_unlock_irqrestore", "lock"),
+    )
 
 
 # -- devices -----------------------------------------------------------------------------
@@ -422,6 +450,16 @@ def _lines(draw: Draw, nr_cpus: int, names: Sequence[str]) -> list[DeviceSpec]:
     return devices
 
 
+def _spread(devices: list[DeviceSpec], nr_cpus: int) -> list[DeviceSpec]:
+    """Put each device on a CPU of its own, as far as there are enough."""
+    return [
+        evolve(device, affinity=(number % nr_cpus,))
+        if "IRQF_SHARED" not in device.flags
+        else device
+        for number, device in enumerate(devices)
+    ]
+
+
 def _affinity(draw: Draw, nr_cpus: int) -> tuple[int, ...] | None:
     if chance(draw, 40):
         return None
@@ -472,6 +510,14 @@ def _task(world: World, name: str, end: int) -> TaskSpec:
 # -- the whole ---------------------------------------------------------------------------
 
 
+def _tasklet_body(world: World) -> Body:
+    steps = body(world, Place("tasklet"), 3)
+    if world.theme != "tasklets":
+        return steps
+    # Long enough to meet itself on another CPU.
+    return (step("run", fixed(world.draw.integer(20, 90) * US)), *steps)
+
+
 def _kernel(draw: Draw) -> KernelSpec:
     hz = draw.choice((250, 1000, 100))
     return KernelSpec(
@@ -504,24 +550,29 @@ def _costs(draw: Draw, tick: int) -> CostSpec:
 
 def make_spec(draw: Draw) -> ScenarioSpec:
     """A scenario."""
-    nr_cpus = draw.integer(1, 4)
+    theme = draw.choice(("any", "any", "any", "tasklets", "lines"))
+    nr_cpus = draw.integer(1 if theme == "any" else 2, 4)
     tick = draw.choice((US, US, 250))
-    end = draw.choice((6, 9, 13)) * MS
+    end = draw.choice((5, 7, 11)) * MS
     world = World(
         draw,
         nr_cpus,
         tick,
-        tasklets=("t0", "t1", "t2")[: draw.integer(0, 3)],
+        tasklets=("t0", "t1", "t2")[: 1 if theme == "tasklets" else draw.integer(0, 3)],
         devices=("d0", "d1", "d2", "d3", "d4")[: draw.integer(1, 5)],
         tasks=("a", "b", "c")[: draw.integer(0, 3)],
         timers=("w0", "w1")[: draw.integer(0, 2)],
         hrtimers=("h0", "h1")[: draw.integer(0, 2)],
         works=("k0", "k1")[: draw.integer(0, 2)],
-        manages_lines=chance(draw, 40),
+        manages_lines=theme == "lines" or chance(draw, 30),
+        is_paired=chance(draw, 70),
+        theme=theme,
         disables_tasklets=chance(draw, 40),
         has_plain_tasks=chance(draw, 25),
     )
     devices = _lines(draw, nr_cpus, world.devices)
+    if theme != "any":
+        devices = _spread(devices, nr_cpus)
     napis: tuple[NapiSpec, ...] = ()
     if "IRQF_SHARED" not in devices[0].flags and devices[0].ppi is None and chance(draw, 25):
         napis = (NapiSpec("n0", "d0", draw.choice((64, 4, 1)), fixed(US), draw.choice((256, 8))),)
@@ -549,7 +600,7 @@ def make_spec(draw: Draw) -> ScenarioSpec:
             for name in OPEN_VECTORS[: draw.integer(0, 4)]
         ),
         tasklets=tuple(
-            TaskletSpec(name, body(world, Place("tasklet"), 3), disabled=chance(draw, 3))
+            TaskletSpec(name, _tasklet_body(world), disabled=chance(draw, 3))
             for name in world.tasklets
         ),
         timers=tuple(

@@ -1,0 +1,542 @@
+"""Faults put into the model on purpose: every one must break the law that is there for it.
+
+    python -m tests.mutants [WORD...]    all, or those whose description has one of the words
+
+Each fault is one change of text in a temporary copy of the package.  It is caught when one of
+its laws does not hold on the fixed series of scenarios, or when the test that it names fails.
+A fault that is not caught, and one whose text is no longer there, fail the whole.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Queue
+from typing import Final
+
+from attrs import frozen
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+TIMEOUT_S: Final = 120
+ASSERTION: Final = "the model's own assertions"
+
+
+@frozen
+class Mutant:
+    """A fault: what is wrong, where, the text and what it becomes, and who must notice."""
+
+    what: str
+    file: str
+    old: str
+    new: str
+    caught_by: tuple[str, ...]
+    """Laws, any of which is enough; or tests, by their pytest names."""
+
+
+SOFTIRQ: Final = "kernel/softirq.py"
+HANDLE: Final = "kernel/irq/handle.py"
+ENTRY: Final = "kernel/entry.py"
+SCHED: Final = "kernel/sched.py"
+WAKEUP: Final = "kernel/wakeup.py"
+IPI: Final = "kernel/irq/ipi.py"
+LOCKING: Final = "kernel/locking.py"
+BANK: Final = "hw/bank.py"
+DEVICE: Final = "hw/device.py"
+MANAGE: Final = "kernel/irq/manage.py"
+ENGINE: Final = "engine.py"
+TICK: Final = "kernel/tick.py"
+PROPERTIES: Final = "tests/test_properties.py::"
+
+MUTANTS: Final[tuple[Mutant, ...]] = (
+    # Softirqs.
+    Mutant(
+        "softirqs run with interrupts off", SOFTIRQ,
+        "        cpu.softirq_pending = 0\n        cpu.irqs_disabled = False\n",
+        "        cpu.softirq_pending = 0\n",
+        ("softirqs_run_with_interrupts_on",),
+    ),
+    Mutant(
+        "the highest vector runs first", SOFTIRQ,
+        "            vec = (pending & -pending).bit_length() - 1\n"
+        "            pending &= pending - 1\n",
+        "            vec = pending.bit_length() - 1\n            pending &= ~(1 << vec)\n",
+        ("vectors_ascend_within_a_pass",),
+    ),
+    Mutant(
+        "the snapshot leaves the vectors pending", SOFTIRQ,
+        "        cpu.softirq_pending = 0\n        cpu.irqs_disabled = False\n",
+        "        cpu.irqs_disabled = False\n",
+        ("every_run_of_a_vector_was_raised", "vectors_ascend_within_a_pass"),
+    ),
+    Mutant(
+        "a pass more than the limit", SOFTIRQ,
+        "and passes > 0:", "and passes >= 0:",
+        ("softirq_passes_are_limited",),
+    ),
+    Mutant(
+        "nobody wakes ksoftirqd when the limit is reached", SOFTIRQ,
+        "            continue\n        yield from wakeup_softirqd(k, cpu)\n        break\n",
+        "            continue\n        break\n",
+        ("a_raised_vector_runs_before_its_cpu_idles", "no_cpu_idles_with_work_to_do"),
+    ),
+    Mutant(
+        "a raise in process context wakes nobody", SOFTIRQ,
+        "    if not cpu.preempt_count & IN_INTERRUPT_MASK:\n"
+        "        yield from wakeup_softirqd(k, cpu)\n"
+        "    if k.cost.softirq_raise:",
+        "    if k.cost.softirq_raise:",
+        ("a_raised_vector_runs_before_its_cpu_idles", "no_cpu_idles_with_work_to_do"),
+    ),
+    Mutant(
+        "a raise forgets the vectors that are pending", SOFTIRQ,
+        "    cpu.softirq_pending |= 1 << vec\n    if not cpu.preempt_count",
+        "    cpu.softirq_pending = 1 << vec\n    if not cpu.preempt_count",
+        ("a_raised_softirq_runs_or_stays_pending", "vectors_ascend_within_a_pass",
+         "a_raised_vector_runs_before_its_cpu_idles"),
+    ),
+    Mutant(
+        "local_bh_enable() runs nothing", SOFTIRQ,
+        "    if cpu.softirq_pending and not cpu.preempt_count & IN_INTERRUPT_MASK:\n"
+        "        yield from do_softirq(k, cpu)\n",
+        "",
+        ("a_raised_vector_runs_before_its_cpu_idles", "no_cpu_idles_with_work_to_do"),
+    ),
+    Mutant(
+        "local_bh_enable() counts one too few", SOFTIRQ,
+        "    cpu.preempt_count -= PREEMPT_OFFSET\n    yield from preempt_check_resched(k, cpu)\n",
+        "    yield from preempt_check_resched(k, cpu)\n",
+        ("preempt_count_is_balanced", ASSERTION),
+    ),
+    Mutant(
+        "nobody waits for a runnable ksoftirqd", SOFTIRQ,
+        "    return cpu.ksoftirqd.state == TASK_RUNNING\n",
+        "    return False\n",
+        ("softirqs_wait_for_a_runnable_ksoftirqd",),
+    ),
+    Mutant(
+        "HI does not wait for TASKLET's exemption, nor TASKLET itself", SOFTIRQ,
+        "if not k.release.ksoftirqd_defers or cpu.softirq_pending & SOFTIRQ_NOW_MASK:",
+        "if not k.release.ksoftirqd_defers or cpu.softirq_pending & 0xFF:",
+        ("softirqs_wait_for_a_runnable_ksoftirqd",),
+    ),
+    Mutant(
+        "runs of vectors are not counted", SOFTIRQ,
+        "            counts[vec] += 1\n", "",
+        ("counts_are_those_of_the_log",),
+    ),
+    Mutant(
+        "the exit names another vector", SOFTIRQ,
+        "            trace(k, cpu, exit_[vec])\n", "            trace(k, cpu, exit_[9 - vec])\n",
+        ("softirq_exit_closes_its_entry",),
+    ),
+    Mutant(
+        "softirqs run on top of softirqs", ENTRY,
+        "    if cpu.preempt_count & IN_INTERRUPT_MASK or ksoftirqd_running(k, cpu):\n",
+        "    if cpu.preempt_count & 0xF0000 or ksoftirqd_running(k, cpu):\n",
+        ("softirqs_do_not_nest",),
+    ),
+    # Tasklets.
+    Mutant(
+        "a tasklet does not hold its RUN bit", SOFTIRQ,
+        "            tasklet.is_running = True\n", "",
+        ("a_tasklet_runs_on_one_cpu_at_a_time",),
+    ),
+    Mutant(
+        "a tasklet is queued at the head", SOFTIRQ,
+        "    _queue_of(cpu, vec).append(tasklet)\n", "    _queue_of(cpu, vec).insert(0, tasklet)\n",
+        ("tasklets_run_in_the_order_in_which_they_were_queued",),
+    ),
+    Mutant(
+        "a tasklet is queued twice", SOFTIRQ,
+        "    if tasklet.sched:\n        return\n    tasklet.sched = True\n", "",
+        ("tasklets_run_in_the_order_in_which_they_were_queued",),
+    ),
+    Mutant(
+        "a tasklet cannot be queued again while it runs", SOFTIRQ,
+        "            tasklet.sched = False\n"
+        "            trace(k, cpu, tasklet.entry_event)\n"
+        "            yield from tasklet.function(k, cpu)\n",
+        "            trace(k, cpu, tasklet.entry_event)\n"
+        "            yield from tasklet.function(k, cpu)\n"
+        "            tasklet.sched = False\n",
+        ("tasklets_run_in_the_order_in_which_they_were_queued",),
+    ),
+    Mutant(
+        "disabled tasklets run", SOFTIRQ,
+        "if not tasklet.is_running and not tasklet.count:", "if not tasklet.is_running:",
+        ("a_disabled_tasklet_does_not_run",),
+    ),
+    Mutant(
+        "a tasklet that cannot run is forgotten", SOFTIRQ,
+        "        queue.append(tasklet)\n        raise_softirq_no_wake(k, cpu, vec)\n", "",
+        ("tasklets_run_in_the_order_in_which_they_were_queued",),
+    ),
+    # Interrupts.
+    Mutant(
+        "the hard interrupt is not counted", ENTRY,
+        "    cpu.preempt_count += HARDIRQ_OFFSET\n    if task is cpu.idle and",
+        "    if task is cpu.idle and",
+        ("handlers_run_in_hard_interrupt_context", ASSERTION),
+    ),
+    Mutant(
+        "interrupts are not counted", HANDLE,
+        "    desc.kstat_irqs[cpu.number] += 1\n", "",
+        ("counts_are_those_of_the_log", "a_line_does_not_contradict_itself"),
+    ),
+    Mutant(
+        "no EOI", HANDLE,
+        "    yield from handle_irq_event(k, cpu, desc)\n    desc.chip.irq_eoi(cpu, desc)\n",
+        "    yield from handle_irq_event(k, cpu, desc)\n",
+        ("no_edge_is_lost_but_the_merged", "level_lines_are_served_while_asserted"),
+    ),
+    Mutant(
+        "only the first action of a line runs", HANDLE,
+        "    for action in desc.actions:\n", "    for action in desc.actions[:1]:\n",
+        ("all_actions_of_a_line_run_in_their_order",),
+    ),
+    Mutant(
+        "the actions run in the wrong order", HANDLE,
+        "    for action in desc.actions:\n", "    for action in desc.actions[::-1]:\n",
+        ("all_actions_of_a_line_run_in_their_order",),
+    ),
+    Mutant(
+        "the thread is woken before the handler has returned", HANDLE,
+        "        trace(k, cpu, action.exit_events[result])\n"
+        "        if not cpu.irqs_disabled:\n",
+        "        if result & IRQ_WAKE_THREAD and action.thread_fn is not None:\n"
+        "            yield from irq_wake_thread(k, cpu, desc, action)\n"
+        "        trace(k, cpu, action.exit_events[result])\n"
+        "        if not cpu.irqs_disabled:\n",
+        ("irq_threads_are_woken_behind_their_handler",),
+    ),
+    Mutant(
+        "a disabled line runs its handlers", HANDLE,
+        "    if desc.irqs_disabled or not desc.actions:\n"
+        "        desc.istate |= IRQS_PENDING\n"
+        "        mask_irq(desc)\n"
+        "        desc.chip.irq_eoi(cpu, desc)\n",
+        "    if not desc.actions:\n"
+        "        desc.istate |= IRQS_PENDING\n"
+        "        mask_irq(desc)\n"
+        "        desc.chip.irq_eoi(cpu, desc)\n",
+        ("a_disabled_line_runs_no_handler",),
+    ),
+    Mutant(
+        "an edge of a disabled line is not remembered", HANDLE,
+        "        desc.istate |= IRQS_PENDING\n"
+        "        mask_irq(desc)\n"
+        "        desc.chip.irq_eoi(cpu, desc)\n",
+        "        mask_irq(desc)\n        desc.chip.irq_eoi(cpu, desc)\n",
+        ("every_edge_is_followed_by_a_run",),
+    ),
+    Mutant(
+        "an edge of a disabled line is not replayed", MANAGE,
+        "    desc.istate &= ~IRQS_PENDING\n    if desc.chip.irq_retrigger(desc):\n",
+        "    desc.istate &= ~IRQS_PENDING\n    if not desc:\n",
+        ("every_edge_is_followed_by_a_run",),
+    ),
+    Mutant(
+        "a one-shot line is not masked", HANDLE,
+        "    if desc.istate & IRQS_ONESHOT:\n        mask_irq(desc)\n", "",
+        ("a_oneshot_line_waits_for_its_thread",),
+    ),
+    Mutant(
+        "an IPI ends as another one", IPI,
+        "    trace(k, cpu, k.ipi.exit[number])\n", "    trace(k, cpu, k.ipi.exit[5 - number])\n",
+        ("ipi_exit_closes_its_entry",),
+    ),
+    Mutant(
+        "enable_irq() leaves the line masked", MANAGE,
+        "        desc.irqs_disabled = False\n        unmask_irq(desc)\n",
+        "        desc.irqs_disabled = False\n",
+        ("a_masked_line_has_a_reason",),
+    ),
+    Mutant(
+        "disable_irq() forgets its depth", MANAGE,
+        "    desc.depth += 1\n    desc.irqs_disabled = True\n",
+        "    desc.irqs_disabled = True\n",
+        ("a_line_does_not_contradict_itself",),
+    ),
+    Mutant(
+        "lines go to the last CPU of their affinity", MANAGE,
+        "    desc.effective_cpu = desc.affinity[0]\n",
+        "    desc.effective_cpu = desc.affinity[-1]\n",
+        ("a_line_is_served_where_its_affinity_says",),
+    ),
+    # The controller and the devices.
+    Mutant(
+        "an acknowledged interrupt does not become active", BANK,
+        "        self.latch &= ~bit\n        self.active |= bit\n", "        self.latch &= ~bit\n",
+        ("an_active_interrupt_is_not_signalled_again",),
+    ),
+    Mutant(
+        "an active interrupt is signalled", BANK,
+        "    return (latch | line & level) & enabled & group & ~active\n",
+        "    return (latch | line & level) & enabled & group\n",
+        ("an_active_interrupt_is_not_signalled_again",),
+    ),
+    Mutant(
+        "an acknowledged edge stays pending", BANK,
+        "        self.latch &= ~bit\n        self.active |= bit\n", "        self.active |= bit\n",
+        ("no_edge_is_lost_but_the_merged",),
+    ),
+    Mutant(
+        "an edge that merges says that it did not", BANK,
+        "        if self.latch & bit:\n            return False\n        self.latch |= bit\n"
+        "        self.update()\n        return True\n\n    def acknowledge",
+        "        self.latch |= bit\n"
+        "        self.update()\n        return True\n\n    def acknowledge",
+        ("no_edge_is_lost_but_the_merged",),
+    ),
+    Mutant(
+        "an interrupt is never deactivated", BANK,
+        '        """Move an interrupt out of the active state."""\n        self.active &= ~bit\n',
+        '        """Move an interrupt out of the active state."""\n',
+        ("an_interrupt_is_active_until_its_eoi",),
+    ),
+    Mutant(
+        "a device that is quiet keeps its line high", DEVICE,
+        "            if line is not None and not line.is_edge:\n                line.drive()\n",
+        "",
+        ("level_lines_are_served_while_asserted",),
+    ),
+    Mutant(
+        "a level that rises again is not driven", DEVICE,
+        "        if level is not self.is_asserted:\n", "        if not level:\n",
+        ("level_lines_are_served_while_asserted",),
+    ),
+    # Tasks.
+    Mutant(
+        "ordinary tasks go before real-time ones", SCHED,
+        "    if rq.rt:\n        task = rq.rt.pop(0)\n    elif rq.fair:\n"
+        "        task = fair.pick_next(k, cpu)\n",
+        "    if rq.fair:\n        task = fair.pick_next(k, cpu)\n    elif rq.rt:\n"
+        "        task = rq.rt.pop(0)\n",
+        ("real_time_tasks_go_first",),
+    ),
+    Mutant(
+        "need_resched stays set over a switch", SCHED,
+        "    cpu.tif_need_resched = cpu.preempt_need_resched = False\n"
+        "    prev_state = TASK_RUNNING\n",
+        "    prev_state = TASK_RUNNING\n",
+        ("a_switch_clears_need_resched", ASSERTION),
+    ),
+    Mutant(
+        "a task that sleeps stays on its run queue", SCHED,
+        "        if preempt or task.state == TASK_RUNNING:\n", "        if True:\n",
+        ("every_task_is_at_one_place", "who_sleeps_is_woken_before_it_runs", ASSERTION),
+    ),
+    Mutant(
+        "a task keeps the preempt_count of the one before it", SCHED,
+        "        cpu.preempt_count = following.preempt_count\n", "",
+        ("preempt_count_is_balanced", ASSERTION),
+    ),
+    Mutant(
+        "the switch names the next task wrongly", SCHED,
+        "        cpu.current = following\n", "        cpu.current = following or task\n"
+        "        cpu.current = task if following is cpu.idle else following\n",
+        ("switches_chain", "records_belong_to_the_task_that_runs", ASSERTION),
+    ),
+    Mutant(
+        "the kernel is preempted where it must not be", ENTRY,
+        "        elif k.preemption and not cpu.preempt_count:\n", "        elif k.preemption:\n",
+        ("preempt_count_is_balanced", ASSERTION),
+    ),
+    Mutant(
+        "spin locks do not spin", LOCKING,
+        "        yield from spin_until(k, is_ours, f\"lock {lock.name!r}\")\n", "",
+        ("a_lock_has_one_holder",),
+    ),
+    Mutant(
+        "a mutex is taken from who sleeps with it", LOCKING,
+        "        mutex.waiters.append(task)\n        yield from schedule(k, here)\n",
+        "        task.state = 0\n        break\n",
+        ("a_lock_has_one_holder",),
+    ),
+    Mutant(
+        "waking is not traced", WAKEUP,
+        "    trace(k, cpu, _wake_event(k, SCHED_WAKING, task), _DEPTH_WAKING)\n", "",
+        ("wakeup_follows_waking",),
+    ),
+    Mutant(
+        "a task is moved without a record", WAKEUP,
+        "            trace(k, cpu, migrated, _DEPTH_WAKING)\n", "",
+        ("tasks_move_by_migration",),
+    ),
+    Mutant(
+        "who is woken from afar never arrives", WAKEUP,
+        "    while cpu.wake_list:\n        task = cpu.wake_list.pop(0)\n",
+        "    while len(cpu.wake_list) > 1:\n        task = cpu.wake_list.pop(0)\n",
+        ("who_is_woken_runs_or_waits",),
+    ),
+    # Time.
+    Mutant(
+        "time in hard interrupts counts twice", ENGINE,
+        "                cpu.time.hardirq_ns += elapsed_ns\n            elif count",
+        "                cpu.time.hardirq_ns += 2 * elapsed_ns\n            elif count",
+        ("time_is_accounted_once",),
+    ),
+    Mutant(
+        "an interrupted stretch is forgotten", ENGINE,
+        "                cpu.frame.owed = cpu.due_ns - now_ns\n", "                pass\n",
+        ("what_is_interrupted_goes_on_with_what_it_owes",),
+    ),
+    Mutant(
+        "interrupts stay off after an exception", ENGINE,
+        "        cpu.frame = cpu.frames[-1]\n        cpu.irqs_disabled = False\n",
+        "        cpu.frame = cpu.frames[-1]\n",
+        ("no_cpu_idles_with_work_to_do", "level_lines_are_served_while_asserted",
+         "interrupts_are_on_in_user_mode", ASSERTION),
+    ),
+    Mutant(
+        "schedule() leaves interrupts on", SCHED,
+        "    cpu.irqs_disabled = True\n    yield k.cost.context_switch\n",
+        "    yield k.cost.context_switch\n",
+        ("interrupts_are_off_where_they_must_be",),
+    ),
+    Mutant(
+        "CPUs act before the hardware at one instant", ENGINE,
+        "            if hardware_ns <= now_ns:\n", "            if hardware_ns < now_ns:\n",
+        (PROPERTIES + "test_the_hardware_acts_first_at_one_instant",),
+    ),
+    Mutant(
+        "a CPU runs on when another is due at the same instant", ENGINE,
+        "                if heap and heap[0] <= key:\n",
+        "                if heap and heap[0] >> shift < now_ns:\n",
+        ("at_one_instant_cpus_act_in_ascending_order",
+         PROPERTIES + "test_cpus_act_in_ascending_order_at_one_instant"),
+    ),
+    Mutant(
+        "jiffies run ahead", TICK,
+        "    k.jiffies = k.now_ns // k.tick_ns\n", "    k.jiffies = k.now_ns // k.tick_ns + 1\n",
+        ("jiffies_do_not_run_ahead",),
+    ),
+    Mutant(
+        "the tick raises SCHED for RCU", TICK,
+        "        raise_softirq_no_wake(k, cpu, RCU_SOFTIRQ)\n",
+        "        raise_softirq_no_wake(k, cpu, SCHED_SOFTIRQ)\n",
+        ("the_tick_raises_in_order",),
+    ),
+)  # fmt: skip
+
+
+# -- the judge: runs in the copy ---------------------------------------------------------
+
+
+def judge(laws: list[str]) -> str:
+    """The first of these laws that the fixed series of scenarios breaks; nothing if none."""
+    from irqsim.errors import LimitError
+    from tests.laws import LAW_NAMED
+    from tests.runs import NR_RUNS, Run
+    from tests.strategies import spec_of_seed
+
+    for seed in range(NR_RUNS):
+        try:
+            run = Run(spec_of_seed(seed))
+        except (AssertionError, LimitError, IndexError, ValueError, KeyError) as error:
+            if ASSERTION in laws:
+                return f"{ASSERTION}, scenario {seed}: {type(error).__name__}"
+            continue
+        for law in laws:
+            if law != ASSERTION and LAW_NAMED[law].faults(run):
+                return f"{law}, scenario {seed}"
+    return ""
+
+
+# -- the copies --------------------------------------------------------------------------
+
+
+def _copy(place: Path) -> None:
+    shutil.copytree(ROOT / "irqsim", place / "irqsim", ignore=shutil.ignore_patterns("*.pyc"))
+    (place / "tests").mkdir()
+    for path in sorted((ROOT / "tests").glob("*.py")):
+        shutil.copy(path, place / "tests")
+
+
+def _run(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+def _caught_by(mutant: Mutant, place: Path) -> str:
+    """What catches a fault that has been put into the copy; nothing if nothing does."""
+    laws = [each for each in mutant.caught_by if not each.startswith("tests/")]
+    tests = [each for each in mutant.caught_by if each.startswith("tests/")]
+    if laws:
+        done = _run(place, "-m", "tests.mutants", "--judge", *laws)
+        if done.returncode:
+            return f"the judge failed: {done.stderr.strip().splitlines()[-1]}"
+        if done.stdout.strip():
+            return done.stdout.strip()
+    for test in tests:
+        done = _run(place, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist",
+                    "-o", "addopts=", test)  # fmt: skip
+        if done.returncode == 1:
+            return test.rpartition("::")[2]
+    return ""
+
+
+def try_out(mutant: Mutant, place: Path) -> tuple[bool, str]:
+    """Put a fault into a copy, and take it out again; whether it was caught, and by what."""
+    path = place / "irqsim" / mutant.file
+    text = path.read_text(encoding="utf-8")
+    if text.count(mutant.old) != 1:
+        return False, f"the text stands {text.count(mutant.old)} times in {mutant.file}"
+    path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+    try:
+        caught = _caught_by(mutant, place)
+    except subprocess.TimeoutExpired:
+        caught = ""
+    path.write_text(text, encoding="utf-8")
+    if caught.startswith("the judge failed"):
+        return False, caught
+    return bool(caught), caught or f"NOT CAUGHT by {', '.join(mutant.caught_by)}"
+
+
+def main(words: list[str]) -> int:
+    """Try every fault, print a line for each, and say whether all were caught."""
+    chosen = [each for each in MUTANTS if not words or any(word in each.what for word in words)]
+    nr_workers = max(1, os.cpu_count() or 1)
+    with tempfile.TemporaryDirectory() as folder:
+        places: Queue[Path] = Queue()
+        for number in range(nr_workers):
+            place = Path(folder) / str(number)
+            place.mkdir()
+            _copy(place)
+            places.put(place)
+
+        def work(mutant: Mutant) -> tuple[Mutant, bool, str, float]:
+            place = places.get()
+            begun = time.monotonic()
+            is_caught, by = try_out(mutant, place)
+            places.put(place)
+            return mutant, is_caught, by, time.monotonic() - begun
+
+        nr_caught = 0
+        with ThreadPoolExecutor(nr_workers) as pool:
+            for mutant, is_caught, by, seconds in pool.map(work, chosen):
+                print(f"{mutant.what:<64} {seconds:5.1f} s  {by}", flush=True)
+                nr_caught += is_caught
+    print(f"{nr_caught} of {len(chosen)} faults caught")
+    return 0 if nr_caught == len(chosen) else 1
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--judge"]:
+        print(judge(sys.argv[2:]))
+    else:
+        sys.exit(main(sys.argv[1:]))
