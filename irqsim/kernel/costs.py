@@ -42,8 +42,8 @@ COSTS: Final[tuple[Cost, ...]] = (
     Cost("queue_work", 0, "queue_work(), beyond waking the worker"),
     Cost("syscall", 1_000, "a task's step into the kernel"),
     Cost("irq_manage", 1_000, "disable_irq(), enable_irq(), irq_set_affinity() and the like"),
-    Cost("exit", 10_000, "sched_process_exit -> the task leaves its scheduling group"),
-    Cost("exit_last", 6_000, "from there -> schedule() for the last time"),
+    Cost("exit", 8_000, "sched_process_exit -> the task leaves its scheduling group"),
+    Cost("exit_last", 2_000, "from there -> schedule() for the last time"),
     Cost("spin", 1_000, "one look of a CPU that waits for another"),
     Cost("local_irq", 0, "local_irq_disable() and the like"),
 )

@@ -7,7 +7,8 @@ and it keeps the CPU until its slice is used up, whatever wakes.
 
 Source: kernel/sched/fair.c of 6.1: place_entity, wakeup_preempt_entity, check_preempt_tick;
 of 6.12: place_entity, update_entity_lag, update_deadline, pick_eevdf (RUN_TO_PARITY).
-Differs: no groups and no buddies; a task that sleeps leaves its queue at once.
+Differs: no groups and no buddies; a task that sleeps leaves its queue at once; a slice is
+protected also where its task has had more than its share.
 """
 
 from __future__ import annotations
@@ -118,10 +119,9 @@ def preempts_at_wakeup(k: Kernel, target: Cpu, current: Task, task: Task) -> boo
     if (current.policy == SCHED_IDLE) != (task.policy == SCHED_IDLE):
         return current.policy == SCHED_IDLE
     if k.release.fair == "eevdf":
-        tasks = [*target.rq.fair, current]
-        if current.protected_ns == current.deadline_ns and _is_eligible(current, tasks):
+        if current.protected_ns == current.deadline_ns:
             return False
-        return _pick_eevdf(tasks) is task
+        return _pick_eevdf([*target.rq.fair, current]) is task
     granularity_ns = WAKEUP_GRANULARITY_NS * _factor(k) * NICE_0_LOAD // task.weight
     return current.vruntime_ns - task.vruntime_ns > granularity_ns
 
