@@ -32,7 +32,6 @@ OTHER_ORDER: Final = {
     "hand-6.12/threaded-vs-tasks": "a task that sleeps ahead of its share stays queued for a while",
     "hand-6.12/works": "a task that sleeps ahead of its share stays queued for a while",
     "hand/hotplug": "CPUs do not go down yet",
-    "hand/nested-tasks": "a task that exits is put behind its equals, and gives way",
     "hand/remote-wake": "how long the tasks had run before the scenario decides who preempts",
 }
 """Where the real kernel and ours are known to disagree, and why."""
