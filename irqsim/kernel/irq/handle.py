@@ -21,7 +21,7 @@ from irqsim.kernel.irq.irqdesc import (
     IrqDesc,
     kstat_incr_irq,
 )
-from irqsim.kernel.irq.mask import cond_unmask_irq, mask_irq
+from irqsim.kernel.irq.mask import cond_unmask_irq, mask_irq, unmask_irq
 from irqsim.kernel.irq.spurious import note_interrupt
 from irqsim.kernel.irq.thread import irq_wake_thread
 from irqsim.kernel.printk import KERN_WARNING, printk, warn
@@ -59,6 +59,7 @@ def handle_percpu_devid_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
     Source: kernel/irq/chip.c: handle_percpu_devid_irq.
     """
     kstat_incr_irq(cpu, desc)
+    desc.chip.irq_ack(cpu, desc)
     if desc.actions:
         action = desc.actions[0]
         trace(k, cpu, action.entry_event)
@@ -112,8 +113,9 @@ def handle_edge_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
         if not desc.actions:
             mask_irq(desc)
             return
-        if desc.istate & IRQS_PENDING:
-            cond_unmask_irq(desc)
+        if desc.istate & IRQS_PENDING and not desc.irqs_disabled:
+            # Another CPU has masked it: the threads, if any, have no say here.
+            unmask_irq(desc)
         yield from handle_irq_event(k, cpu, desc)
         if not desc.istate & IRQS_PENDING or desc.irqs_disabled:
             return

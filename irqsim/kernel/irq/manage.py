@@ -204,6 +204,7 @@ def _check_irq_resend(desc: IrqDesc) -> None:
     """Replay an edge that came while the line was disabled; a level asks again by itself.
 
     Source: kernel/irq/resend.c: check_irq_resend.
+    Differs: a chip that cannot retrigger gets no software resend; the GIC can.
     """
     if desc.is_level:
         desc.istate &= ~IRQS_PENDING
