@@ -128,7 +128,7 @@ def _configure(k: Kernel, spec: ScenarioSpec) -> None:
     set_tracing_on(k, True)
     k.trace_clock_ns = spec.run.clock
     k.trace_records = []
-    k.dmesg, k.console = [], lambda line: None
+    k.dmesg, k.console, k.said_once = [], lambda line: None, {}
     k.softirq_events = tuple(
         tuple(k.events.intern(tracepoint, vec) for vec in range(softirq.NR_SOFTIRQS))
         for tracepoint in (SOFTIRQ_RAISE, SOFTIRQ_ENTRY, SOFTIRQ_EXIT)

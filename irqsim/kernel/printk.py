@@ -26,6 +26,13 @@ def printk(k: Kernel, level: int, text: str) -> None:
             k.console(format_line(k.now_ns + k.trace_clock_ns, line))
 
 
+def printk_once(k: Kernel, level: int, what: str, text: str) -> None:
+    """The same, but the first time only; `what` names the place that says it."""
+    if what not in k.said_once:
+        k.said_once[what] = None
+        printk(k, level, text)
+
+
 def warn(k: Kernel, cpu: Cpu, where: str, text: str) -> None:
     """What WARN() prints: a block with the place, the task and the CPU.
 

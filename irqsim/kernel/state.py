@@ -336,6 +336,7 @@ class Kernel:
         "rcu",
         "release",
         "softirq_events",
+        "said_once",
         "softirq_restart",
         "softirq_time_ns",
         "softirq_vec",
@@ -410,4 +411,6 @@ class Kernel:
 
     # kernel/printk.py's.
     dmesg: list[tuple[int, int, str]]
+    said_once: dict[str, None]
+    """What printk_once() has said."""
     console: Callable[[str], None]

@@ -24,7 +24,7 @@ from irqsim.kernel.irq.irqdesc import (
 from irqsim.kernel.irq.mask import cond_unmask_irq, mask_irq, unmask_irq
 from irqsim.kernel.irq.spurious import note_interrupt
 from irqsim.kernel.irq.thread import irq_wake_thread
-from irqsim.kernel.printk import KERN_WARNING, printk, warn
+from irqsim.kernel.printk import KERN_ERR, KERN_WARNING, printk, printk_once, warn
 from irqsim.kernel.state import Cpu, Kernel, Path
 from irqsim.kernel.trace import trace
 
@@ -68,11 +68,8 @@ def handle_percpu_devid_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
         trace(k, cpu, action.exit_events[result])
     else:
         k.gic.disable_percpu(desc.hwirq, cpu.number)
-        printk(
-            k,
-            KERN_WARNING,
-            f"Spurious and unmasked percpu IRQ{desc.irq} on CPU{cpu.number}",
-        )
+        text = f"Spurious and unmasked percpu IRQ{desc.irq} on CPU{cpu.number}"
+        printk_once(k, KERN_ERR, "handle_percpu_devid_irq", text)
     desc.chip.irq_eoi(cpu, desc)
 
 
