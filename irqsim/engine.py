@@ -28,6 +28,9 @@ from irqsim.kernel.trace import BATCH
 INSTANT_STEPS_MAX: Final = 100_000
 """Steps of one CPU within one instant: more, and time stands still."""
 
+_RETURNED: Final = -100
+"""What a path that has come to its end gives: nothing that a path yields."""
+
 
 class Engine:
     """Lets time pass on one machine."""
@@ -49,7 +52,7 @@ class Engine:
         self._interrupt = interrupt
         self._shift = max(1, (len(kernel.cpus) - 1).bit_length())
         self._mask = (1 << self._shift) - 1
-        self._heap: list[int] = [cpu.number for cpu in kernel.cpus]
+        self._heap = [cpu.number for cpu in kernel.cpus]
         self._limit_ns = NEVER
 
     def stop(self) -> None:
@@ -61,48 +64,58 @@ class Engine:
 
         Raises LimitError when a CPU acts without end in one instant.
         """
-        k, heap, queue, cpus = self._k, self._heap, self._k.queue, self._k.cpus
-        shift, mask, changed, step = self._shift, self._mask, self._changed, self._step
-        records, flush = k.trace_records, k.trace_flush
+        k, heap, queue, irq, changed = self._k, self._heap, self._k.queue, self._irq, self._changed
+        shift, mask, records = self._shift, self._mask, self._k.trace_records
         if self._limit_ns >= 0:
             self._limit_ns = NEVER if end_ns is None else end_ns
+        # Nobody's entry: the heap is never empty, and no CPU runs ahead of the end.
+        heappush(heap, self._limit_ns << shift)
         while True:
-            hardware_ns = queue.next_ns
-            key = heap[0] if heap else NEVER << shift
+            if changed:
+                self._deliver()
+            if len(records) >= BATCH:
+                k.trace_flush()
+            key = heap[0]
             now_ns = key >> shift
-            if hardware_ns <= now_ns:
-                if hardware_ns >= self._limit_ns or hardware_ns >= NEVER:
+            if queue.next_ns <= now_ns:
+                now_ns = queue.next_ns
+                if now_ns >= self._limit_ns:
                     break
-                k.now_ns = hardware_ns
-                queue.run_due(hardware_ns)
-                if changed:
-                    self._deliver()
-                if len(records) >= BATCH:
-                    flush()
+                k.now_ns = now_ns
+                queue.run_due(now_ns)
                 continue
             if now_ns >= self._limit_ns:
                 break
             heappop(heap)
             number = key & mask
-            cpu = cpus[number]
+            cpu = k.cpus[number]
             if cpu.due_ns != now_ns:
                 continue
-            # Step this CPU for as long as nobody else acts before it or at the same time.
+            # Step this CPU until somebody else acts before it or at the same time.
+            others_ns = heap[0] >> shift
+            time = cpu.time
+            is_interrupted = irq[number] or cpu.frame.owed
             while True:
                 k.now_ns = now_ns
-                step(cpu, now_ns)
-                if changed:
-                    self._deliver()
-                now_ns = cpu.due_ns
-                if now_ns >= queue.next_ns or now_ns >= self._limit_ns:
+                elapsed_ns = now_ns - cpu.since_ns
+                cpu.since_ns = now_ns
+                if cpu.preempt_count & HARDIRQ_MASK:
+                    time.hardirq_ns += elapsed_ns
+                elif cpu.preempt_count & SOFTIRQ_OFFSET:
+                    time.softirq_ns += elapsed_ns
+                else:
+                    self._charge_task(cpu, elapsed_ns)
+                cost_ns = 0 if is_interrupted else next(cpu.frame.path, _RETURNED)
+                if cost_ns <= 0 or (irq[number] and not cpu.irqs_disabled):
+                    cost_ns = self._act(cpu, cost_ns)
+                    if not cost_ns:
+                        break
+                    is_interrupted = False
+                now_ns += cost_ns
+                if now_ns >= queue.next_ns or now_ns >= others_ns or changed:
+                    cpu.due_ns = now_ns
+                    heappush(heap, now_ns << shift | number)
                     break
-                key = now_ns << shift | number
-                if heap and heap[0] <= key:
-                    break
-            if now_ns != NEVER:
-                heappush(heap, now_ns << shift | number)
-            if len(records) >= BATCH:
-                flush()
         self._finish(end_ns)
 
     def _deliver(self) -> None:
@@ -118,22 +131,28 @@ class Engine:
             heappush(self._heap, now_ns << self._shift | number)
         self._changed.clear()
 
-    def _step(self, cpu: Cpu, now_ns: int) -> None:
-        """Run one CPU until it spends time or waits; sets when it is due again."""
-        # Charge the time since the last step to what the CPU did in it.
-        elapsed_ns = now_ns - cpu.since_ns
-        if elapsed_ns:
-            cpu.since_ns = now_ns
-            count = cpu.preempt_count
-            if count & HARDIRQ_MASK:
-                cpu.time.hardirq_ns += elapsed_ns
-            elif count & SOFTIRQ_OFFSET:
-                cpu.time.softirq_ns += elapsed_ns
-            else:
-                self._account_task(cpu, elapsed_ns)
+    def _act(self, cpu: Cpu, cost_ns: int) -> int:
+        """Let a CPU act in this instant; returns how long its next stretch is, 0 if it waits.
+
+        `cost_ns` is what its path has just yielded, 0 if nothing yet.
+        """
         irq, number = self._irq, cpu.number
         budget = INSTANT_STEPS_MAX
         while budget:
+            if cost_ns > 0:
+                if not irq[number] or cpu.irqs_disabled:
+                    return cost_ns
+                cpu.frame.owed = cost_ns
+            elif cost_ns == _RETURNED:
+                self._return(cpu)
+            elif cost_ns == SWITCH:
+                cpu.frames = cpu.current.frames
+                cpu.frame = cpu.frames[-1]
+            elif cost_ns == PANIC or (cost_ns == IDLE and not irq[number]):
+                cpu.due_ns = NEVER
+                if cost_ns == PANIC:
+                    self.stop()
+                return 0
             if irq[number] and not cpu.irqs_disabled:
                 self._take_interrupt(cpu)
             frame = cpu.frame
@@ -141,34 +160,12 @@ class Engine:
             if cost_ns:
                 frame.owed = 0
             else:
-                try:
-                    cost_ns = frame.resume()
-                except StopIteration:
-                    self._return(cpu, frame)
-                    continue
-            if cost_ns > 0:
-                if irq[number] and not cpu.irqs_disabled:
-                    frame.owed = cost_ns
-                    continue
-                cpu.due_ns = now_ns + cost_ns
-                return
-            budget -= 1
-            if cost_ns == SWITCH:
-                cpu.frames = cpu.current.frames
-                cpu.frame = cpu.frames[-1]
-            elif cost_ns == IDLE:
-                if irq[number]:
-                    continue
-                cpu.due_ns = NEVER
-                return
-            elif cost_ns == PANIC:
-                cpu.due_ns = NEVER
-                self.stop()
-                return
+                cost_ns = next(frame.path, _RETURNED)
+                budget -= 1
         task = cpu.current
         raise LimitError(
-            f"CPU {number} acted {INSTANT_STEPS_MAX} times at {now_ns} ns without time passing "
-            f"(in {task.comm}-{task.pid}): steps that loop must take time"
+            f"CPU {number} acted {INSTANT_STEPS_MAX} times at {self._k.now_ns} ns without time "
+            f"passing (in {task.comm}-{task.pid}): steps that loop must take time"
         )
 
     def _take_interrupt(self, cpu: Cpu) -> None:
@@ -178,15 +175,16 @@ class Engine:
         cpu.frame = frame
         cpu.irqs_disabled = True
 
-    def _return(self, cpu: Cpu, frame: Frame) -> None:
+    def _return(self, cpu: Cpu) -> None:
         """The processor returns from an exception: what it interrupted had interrupts on."""
+        frame = cpu.frame
         assert frame.is_irq, f"{cpu.current.comm} returned from its own code"
         assert cpu.preempt_count == frame.preempt_count, hex(cpu.preempt_count)
         cpu.frames.pop()
         cpu.frame = cpu.frames[-1]
         cpu.irqs_disabled = False
 
-    def _account_task(self, cpu: Cpu, elapsed_ns: int) -> None:
+    def _charge_task(self, cpu: Cpu, elapsed_ns: int) -> None:
         """Charge time spent outside of interrupts and softirqs."""
         task, time = cpu.current, cpu.time
         if task is cpu.idle:
@@ -209,4 +207,4 @@ class Engine:
             elif cpu.preempt_count & SOFTIRQ_OFFSET:
                 cpu.time.softirq_ns += elapsed_ns
             else:
-                self._account_task(cpu, elapsed_ns)
+                self._charge_task(cpu, elapsed_ns)

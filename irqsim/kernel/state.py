@@ -59,10 +59,10 @@ SCHED_IDLE: Final = 5
 class Frame:
     """One level of a task's stack: its own code, or an interrupt on top of it."""
 
-    __slots__ = ("is_irq", "owed", "preempt_count", "resume")
+    __slots__ = ("is_irq", "owed", "path", "preempt_count")
 
     # The engine's.
-    resume: Callable[[], int]
+    path: Path
     owed: int
     """What is left of an interrupted stretch, in ns."""
     is_irq: bool
@@ -70,7 +70,7 @@ class Frame:
     """On entry; the engine asserts that it is the same on return."""
 
     def __init__(self, path: Path, is_irq: bool, preempt_count: int) -> None:
-        self.resume = path.__next__
+        self.path = path
         self.owed = 0
         self.is_irq = is_irq
         self.preempt_count = preempt_count
