@@ -85,7 +85,11 @@ class Bank:
         self._priorities: dict[int, int] = {}
 
     def update(self) -> None:
-        """Judge all interrupts anew.  Call it after any change of state."""
+        """Judge all interrupts anew.
+
+        Call it after any change of state that can make an interrupt ready or keep it from
+        being so; the methods below leave it out where theirs cannot.
+        """
         self.ready = forwardable(
             self.latch, self.line, self.level, self.enabled, self.group, self.active
         )
@@ -104,11 +108,11 @@ class Bank:
                 if self.latch & bit:
                     return False
                 self.latch |= bit
-        else:
-            if not self.line & bit:
-                return True
+            self.update()
+        elif self.line & bit:
             self.line ^= bit
-        self.update()
+            if self.ready & bit:
+                self.update()
         return True
 
     def pulse(self, bit: int) -> bool:
@@ -123,15 +127,19 @@ class Bank:
         return True
 
     def acknowledge(self, bit: int) -> None:
-        """Move an interrupt from pending to active; a high line keeps it pending too."""
-        self.latch &= ~bit
+        """Move a ready interrupt from pending to active; a high line keeps it pending too."""
+        if self.latch & bit:
+            self.latch ^= bit
         self.active |= bit
-        self.update()
+        # No longer ready, whatever else it is; nothing else has changed.
+        self.ready ^= bit
 
     def deactivate(self, bit: int) -> None:
         """Move an interrupt out of the active state."""
-        self.active &= ~bit
-        self.update()
+        if self.active & bit:
+            self.active ^= bit
+            if (self.latch | self.line) & bit:
+                self.update()
 
     def set_priority(self, intid: int, priority: int) -> None:
         """Move an interrupt to another priority."""

@@ -41,6 +41,7 @@ class CpuInterface:
         "candidate",
         "eoi_mode",
         "group_mask",
+        "idle_threshold",
         "is_enabled",
         "is_forwarding",
         "pmr",
@@ -61,9 +62,11 @@ class CpuInterface:
         # push() and drop() only: what was acknowledged and has not been ended, innermost
         # last.  This is the content of the active priorities registers (APR).
         self.acknowledged: list[int] = []
-        # Derived.  `threshold` by update(): only a ranking below it is signalled.
+        # Derived.  `threshold` by update(), push() and drop(): only a ranking below it is
+        # signalled; `idle_threshold` by update(): what it is while nothing runs.
         # `candidate` by Gic: the ranking of the most urgent forwardable interrupt.
         self.threshold: int = 0
+        self.idle_threshold: int = 0
         self.candidate: int = NOTHING
         self.set_bpr(bpr_min)
 
@@ -83,16 +86,21 @@ class CpuInterface:
         self.update()
 
     def update(self) -> None:
-        """Compute the threshold anew.  Call it after any change of this interface."""
-        acknowledged = self.acknowledged
-        running = acknowledged[-1] >> _IAR_BITS if acknowledged else IDLE_PRIORITY
+        """Compute the thresholds anew.  Call it after any change of a register."""
         on = self.is_enabled and self.is_forwarding
-        self.threshold = priority_limit(on, self.pmr, running, self.group_mask) << RANK_SHIFT
+        limit = priority_limit(on, self.pmr, IDLE_PRIORITY, self.group_mask)
+        self.idle_threshold = limit << RANK_SHIFT
+        limit = priority_limit(on, self.pmr, self.running_priority(), self.group_mask)
+        self.threshold = limit << RANK_SHIFT
 
     def push(self, priority: int, iar: int) -> None:
-        """Enter an interrupt: its group priority becomes the running one."""
-        self.acknowledged.append((priority & self.group_mask) << _IAR_BITS | iar)
-        self.update()
+        """Enter an interrupt that was signalled: its group priority becomes the running one.
+
+        It is below the priority mask, and with it what priority_limit() now says.
+        """
+        running = priority & self.group_mask
+        self.acknowledged.append(running << _IAR_BITS | iar)
+        self.threshold = running << RANK_SHIFT
 
     def drop(self, iar: int) -> bool:
         """Leave an interrupt, and return to the priority that it interrupted.
@@ -100,8 +108,12 @@ class CpuInterface:
         IMPDEF: only the innermost one can be left.  Ending anything else (out of order,
         or what was never acknowledged) is UNPREDICTABLE; it is ignored, and False returned.
         """
-        if not self.acknowledged or self.acknowledged[-1] & _IAR_MASK != iar:
+        acknowledged = self.acknowledged
+        if not acknowledged or acknowledged[-1] & _IAR_MASK != iar:
             return False
-        self.acknowledged.pop()
-        self.update()
+        acknowledged.pop()
+        if acknowledged:
+            self.update()
+        else:
+            self.threshold = self.idle_threshold
         return True

@@ -179,9 +179,9 @@ class Gic:
         cpu = self.cpus[pe]
         if not cpu.drop(iar):
             return
-        self._signal(pe)
         if cpu.eoi_mode == 0:
             self._deactivate(iar & self._intid_mask, pe)
+        self._signal(pe)
 
     def deactivate(self, pe: int, iar: int) -> None:
         """Deactivate an interrupt whose priority was dropped before (DIR).
@@ -394,8 +394,10 @@ class Gic:
         if intid >= self.nr_intids:
             return
         bank: Bank = self.redistributors[pe] if intid < SPI_BASE else self.distributor
+        ready = bank.ready
         bank.deactivate(BIT[intid])
-        self._follow(intid, pe)
+        if bank.ready != ready:
+            self._follow(intid, pe)
 
     def _update(self, bank: Bank, intid: int, pe: int) -> None:
         bank.update()
@@ -420,25 +422,18 @@ class Gic:
         candidate = NOTHING
         if private.ready:
             candidate = highest(private.ready, private.levels)
-        ready = spis.ready & spis.targets[pe]
-        if ready:
-            shared = highest(ready, spis.levels)
+        if spis.ready:
+            shared = highest(spis.ready & spis.targets[pe], spis.levels)
             if shared < candidate:
                 candidate = shared
-        cpu = self.cpus[pe]
-        cpu.candidate = candidate
-        irq = candidate < cpu.threshold
-        if irq is not self.irq[pe]:
-            self._drive(pe, irq)
+        self.cpus[pe].candidate = candidate
+        self._signal(pe)
 
     def _signal(self, pe: int) -> None:
-        """Signal anew after a change of the PE's CPU interface."""
+        """Signal what the PE's candidate and the state of its CPU interface amount to."""
         cpu = self.cpus[pe]
         irq = cpu.candidate < cpu.threshold
         if irq is not self.irq[pe]:
-            self._drive(pe, irq)
-
-    def _drive(self, pe: int, irq: bool) -> None:
-        self.irq[pe] = irq
-        if irq:
-            self.changed.append(pe)
+            self.irq[pe] = irq
+            if irq:
+                self.changed.append(pe)
