@@ -192,6 +192,7 @@ class Run:
             release=release_number(k.release.name),
             percpu_irqs=percpu,
             softirq_restart=k.softirq_restart,
+            softirq_gap_ns=k.cost.softirq_entry,
         )
         checker = Checker(INVARIANTS, complete=True, setting=setting)
         for record in self.records:

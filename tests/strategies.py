@@ -61,6 +61,7 @@ THEMES: Final[dict[str, tuple[str, ...]]] = {
     "any": (),
     "tasklets": ("tasklet",) * 12,
     "lines": ("line",) * 12,
+    "tasks": ("mutex",) * 8 + ("wake",) * 4 + ("lock",) * 4,
 }
 """Steps that are drawn more often."""
 
@@ -120,7 +121,7 @@ class World:
     """Each disabling has its enabling beside it, and no line is freed."""
     disables_tasklets: bool
     theme: str
-    """What happens more often than other things: `any`, `tasklets` or `lines`."""
+    """What happens more often than other things: a key of THEMES."""
     has_plain_tasks: bool
     """Tasks are user code that runs for fixed times, and nothing else."""
 
@@ -217,7 +218,7 @@ def _tasklet(world: World, place: Place) -> tuple[AnyStep, ...]:
         return (
             step("tasklet_disable", name),
             step("trace_printk", f"stop {name}"),
-            step("run", duration(world)),
+            step("run", duration(world, 1, 400)),
             step("trace_printk", f"go {name}"),
             step("tasklet_enable", name),
         )
@@ -273,7 +274,7 @@ def _sleep(world: World, place: Place) -> tuple[AnyStep, ...]:
 
 
 def _mutex(world: World, place: Place) -> tuple[AnyStep, ...]:
-    if place.depth:
+    if place.depth or not place.may_sleep:
         return ()
     inner = evolve(place, depth=2)
     return (
@@ -331,7 +332,7 @@ def _line(world: World, place: Place) -> tuple[AnyStep, ...]:
         return (step("irq_set_affinity", name, cpus), step("run", duration(world)))
     between = (
         step("trace_printk", f"stop {name}"),
-        step("run", duration(world)),
+        step("run", duration(world, 1, 600 if place.may_sleep else 40)),
         step("trace_printk", f"go {name}"),
     )
     if kind == "nosync":
@@ -548,52 +549,88 @@ def _costs(draw: Draw, tick: int) -> CostSpec:
     )
 
 
-def make_spec(draw: Draw) -> ScenarioSpec:
-    """A scenario."""
-    theme = draw.choice(("any", "any", "any", "tasklets", "lines"))
-    nr_cpus = draw.integer(1 if theme == "any" else 2, 4)
-    tick = draw.choice((US, US, 250))
-    end = draw.choice((5, 7, 11)) * MS
-    world = World(
+def _world(draw: Draw, theme: str) -> World:
+    """What there is: how many CPUs, and which names."""
+    return World(
         draw,
-        nr_cpus,
-        tick,
+        nr_cpus=draw.integer(1 if theme == "any" else 2, 4),
+        tick=draw.choice((US, US, 250)),
         tasklets=("t0", "t1", "t2")[: 1 if theme == "tasklets" else draw.integer(0, 3)],
         devices=("d0", "d1", "d2", "d3", "d4")[: draw.integer(1, 5)],
-        tasks=("a", "b", "c")[: draw.integer(0, 3)],
+        tasks=("a", "b", "c")[: draw.integer(0 if theme == "any" else 2, 3)],
         timers=("w0", "w1")[: draw.integer(0, 2)],
         hrtimers=("h0", "h1")[: draw.integer(0, 2)],
         works=("k0", "k1")[: draw.integer(0, 2)],
         manages_lines=theme == "lines" or chance(draw, 30),
         is_paired=chance(draw, 70),
         theme=theme,
-        disables_tasklets=chance(draw, 40),
-        has_plain_tasks=chance(draw, 25),
+        disables_tasklets=theme == "tasklets" or chance(draw, 30),
+        has_plain_tasks=theme == "any" and chance(draw, 35),
     )
-    devices = _lines(draw, nr_cpus, world.devices)
-    if theme != "any":
-        devices = _spread(devices, nr_cpus)
+
+
+def _devices(world: World, end: int) -> tuple[tuple[DeviceSpec, ...], tuple[NapiSpec, ...]]:
+    """The devices with their drivers and arrivals; the first may be a network device."""
+    draw = world.draw
+    devices = _lines(draw, world.nr_cpus, world.devices)
+    if world.theme in ("tasklets", "lines"):
+        devices = _spread(devices, world.nr_cpus)
     napis: tuple[NapiSpec, ...] = ()
     if "IRQF_SHARED" not in devices[0].flags and devices[0].ppi is None and chance(draw, 25):
         napis = (NapiSpec("n0", "d0", draw.choice((64, 4, 1)), fixed(US), draw.choice((256, 8))),)
-    devices = [
-        evolve(
-            _handler(world, device, "n0" if napis and number == 0 else ""),
-            arrivals=arrivals(world, end),
-        )
+    driven = (
+        _handler(world, device, "n0" if napis and number == 0 else "")
         for number, device in enumerate(devices)
-    ]
+    )
+    return tuple(evolve(device, arrivals=arrivals(world, end)) for device in driven), napis
+
+
+def _timers(world: World) -> tuple[tuple[TimerSpec, ...], tuple[HrtimerSpec, ...]]:
+    draw = world.draw
+    timers = tuple(
+        TimerSpec(name, body(world, Place("timer"), 2), period=draw.choice((None, 4 * MS)))
+        for name in world.timers
+    )
+    hrtimers = tuple(
+        HrtimerSpec(
+            name,
+            body(world, Place("hrtimer"), 2),
+            period=draw.choice((None, 700 * US)),
+            cpu=draw.integer(0, world.nr_cpus - 1),
+            mode=draw.choice(("hard", "soft")),
+        )
+        for name in world.hrtimers
+    )
+    return timers, hrtimers
+
+
+def _work_spec(world: World, name: str) -> WorkSpec:
+    # One that queues itself again must take time.
+    steps = (step("run", fixed(US)), *body(world, Place("work", may_sleep=True), 3))
+    queue = world.draw.choice(("system_wq", "system_highpri_wq", "system_unbound_wq"))
+    return WorkSpec(name, steps, queue)
+
+
+def make_spec(draw: Draw, theme: str) -> ScenarioSpec:
+    """A scenario."""
+    world = _world(draw, theme)
+    nr_cpus = world.nr_cpus
+    end = draw.choice((5, 7, 11)) * MS
+    devices, napis = _devices(world, end)
+    timers, hrtimers = _timers(world)
     irqaffinity = None if chance(draw, 70) else (nr_cpus - 1,)
+    run = RunSpec(
+        duration=end, seed=draw.integer(0, 9), tick=world.tick, clock=draw.choice((0, 7 * MS + US))
+    )
+    machine = MachineSpec(
+        draw.choice(("arm64", "arm64", "arm")), nr_cpus, draw.choice(("gic-v3", "gic-v2"))
+    )
     return ScenarioSpec(
-        run=RunSpec(
-            duration=end, seed=draw.integer(0, 9), tick=tick, clock=draw.choice((0, 7 * MS + US))
-        ),
-        machine=MachineSpec(
-            draw.choice(("arm64", "arm64", "arm")), nr_cpus, draw.choice(("gic-v3", "gic-v2"))
-        ),
+        run=run,
+        machine=machine,
         kernel=evolve(_kernel(draw), irqaffinity=irqaffinity),
-        cost=_costs(draw, tick),
-        devices=tuple(devices),
+        cost=_costs(draw, world.tick),
+        devices=devices,
         napis=napis,
         softirqs=tuple(
             SoftirqSpec(name, body(world, Place("softirq"), 3))
@@ -603,39 +640,21 @@ def make_spec(draw: Draw) -> ScenarioSpec:
             TaskletSpec(name, _tasklet_body(world), disabled=chance(draw, 3))
             for name in world.tasklets
         ),
-        timers=tuple(
-            TimerSpec(name, body(world, Place("timer"), 2), period=draw.choice((None, 4 * MS)))
-            for name in world.timers
-        ),
-        hrtimers=tuple(
-            HrtimerSpec(
-                name,
-                body(world, Place("hrtimer"), 2),
-                period=draw.choice((None, 700 * US)),
-                cpu=draw.integer(0, nr_cpus - 1),
-                mode=draw.choice(("hard", "soft")),
-            )
-            for name in world.hrtimers
-        ),
-        works=tuple(
-            WorkSpec(
-                name,
-                # One that queues itself again must take time.
-                (step("run", fixed(US)), *body(world, Place("work", may_sleep=True), 3)),
-                draw.choice(("system_wq", "system_highpri_wq", "system_unbound_wq")),
-            )
-            for name in world.works
-        ),
+        timers=timers,
+        hrtimers=hrtimers,
+        works=tuple(_work_spec(world, name) for name in world.works),
         tasks=tuple(_task(world, name, end) for name in world.tasks),
     )
 
 
 def spec_of_seed(seed: int) -> ScenarioSpec:
-    """The scenario with this number."""
-    return make_spec(SeededDraw(seed))
+    """The scenario with this number: the themes take turns."""
+    names = list(THEMES)
+    return make_spec(SeededDraw(seed), names[seed % len(names)])
 
 
 @st.composite
 def specs(draw: st.DrawFn) -> ScenarioSpec:
     """A strategy for scenarios."""
-    return make_spec(HypothesisDraw(draw))
+    chosen = HypothesisDraw(draw)
+    return make_spec(chosen, chosen.choice(list(THEMES)))

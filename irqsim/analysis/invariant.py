@@ -34,6 +34,8 @@ class Setting:
     percpu_irqs: frozenset[int] = frozenset()
     """Per-CPU interrupts, besides those that are known by name."""
     softirq_restart: int = 10
+    softirq_gap_ns: int | None = None
+    """The longest time from the end of a pass of softirqs to the next; None: nobody knows."""
 
 
 class Watch(Protocol):

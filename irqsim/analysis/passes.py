@@ -168,17 +168,32 @@ class RestartLimit(PassOrder):
     """A turn that began at the end of an interrupt has no more passes than the limit.
 
     Turns of ksoftirqd, and those of local_bh_enable(), follow each other without a record
-    between them; the latter show a preemption depth.
+    between them; the latter show a preemption depth.  An interrupt of a disabled line runs no
+    handler, and leaves no record either: that it came shows in the time only.
     """
 
-    __slots__ = ("_limit",)
+    __slots__ = ("_ended_ns", "_gap_ns", "_is_far", "_limit")
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
         self._limit = setting.softirq_restart
+        self._gap_ns = setting.softirq_gap_ns
+        self._ended_ns: dict[int, int] = {}
+        self._is_far = False
+        """The vector begins so late after the last one that a turn may have ended between them."""
+
+    def step(self, time_ns: int, context: Context, event: Event) -> str:
+        if event.tracepoint is SOFTIRQ_EXIT:
+            self._ended_ns[context.cpu] = time_ns
+        elif event.tracepoint is SOFTIRQ_ENTRY and self._gap_ns is not None:
+            self._is_far = time_ns > self._ended_ns.get(context.cpu, time_ns) + self._gap_ns
+        return super().step(time_ns, context, event)
 
     def _enter(self, cpu: _Cpu, vec: int, context: Context) -> str:
+        nr_passes = cpu.nr_passes
         cpu.enter(vec)
+        if self._is_far and cpu.nr_passes > nr_passes:
+            cpu.nr_passes = 1
         if context.comm.startswith(KSOFTIRQD):
             return ""
         if context.pid and context.preempt_count & PREEMPT_MASK:

@@ -340,7 +340,8 @@ SOFTIRQ_INVARIANTS: Final[tuple[Invariant, ...]] = (
         needs=(SOFTIRQ_RAISE, *_VECTORS, IRQ_HANDLER_ENTRY),
         is_strict=False,
         applies=lambda setting: setting.has_flags and not setting.is_rt,
-        exceptions="before 5.10 an IPI between two turns leaves no record without ipi:*",
+        exceptions="an interrupt between two turns that leaves no record: of a disabled line, or "
+        "an IPI before 5.10 without ipi:*",
     ),
     Invariant(
         name="ksoftirqd_serves_its_own_cpu",
