@@ -115,7 +115,8 @@ def test_cfs_lets_a_nice_task_wait_for_the_tick() -> None:
         + task("hog", ["run 200ms"], cpu=0)
     )
     woken = outcome.of("sched_wakeup", gist="sleeper")[-1].time_us
-    assert outcome.times("sched_switch", "hog:R>sleeper")[-1] == woken + 4000
+    assert woken + 4000 in outcome.times("sched_switch", "hog:R>sleeper")
+    assert woken not in outcome.times("sched_switch")
 
 
 @pytest.mark.parametrize("release", ["4.19", "6.1", "6.6", "6.12"])
@@ -126,7 +127,7 @@ def test_an_idle_policy_task_is_preempted_at_once(release: str) -> None:
         + task("idler", ["run 30ms"], cpu=0, policy="idle")
         + task("a", ["run 1ms"], cpu=0, start="5ms")
     )
-    assert outcome.one("sched_switch", "idler:R>a").time_us == 5000
+    assert outcome.times("sched_switch", "idler:R>a")[0] == 5000
 
 
 @pytest.mark.parametrize("release", ["6.1", "6.12"])

@@ -10,7 +10,8 @@ FIFO = "fifo"
 
 
 def _fifo(name: str, steps: Steps, priority: int = 50, start: str = "0s") -> str:
-    return task(name, steps, cpu=0, policy=FIFO, priority=priority, start=start)
+    """A task on CPU 0 that sleeps for ever when it is done: an exit would give way at once."""
+    return task(name, [*steps, "schedule"], cpu=0, policy=FIFO, priority=priority, start=start)
 
 
 # -- real-time ---------------------------------------------------------------------------
@@ -30,7 +31,7 @@ def test_equals_run_in_the_order_in_which_they_became_runnable() -> None:
         + _fifo("c", ["run 5ms"], start="2ms")
         + _fifo("b", ["run 5ms"], start="1ms")
     )
-    assert outcome.switches() == ["swapper/0:R>a", "a:X>b", "b:X>c", "c:X>swapper/0"]
+    assert outcome.switches() == ["swapper/0:R>a", "a:S>b", "b:S>c", "c:S>swapper/0"]
 
 
 def test_who_was_preempted_goes_on_before_its_equals() -> None:
@@ -40,7 +41,7 @@ def test_who_was_preempted_goes_on_before_its_equals() -> None:
         + _fifo("b", ["run 5ms"], start="1ms")
         + _fifo("high", ["run 1ms"], 60, "2ms")
     )
-    assert outcome.switches()[1:4] == ["a:R>high", "high:X>a", "a:X>b"]
+    assert outcome.switches()[1:4] == ["a:R>high", "high:S>a", "a:S>b"]
 
 
 def test_sched_yield_lets_equals_go_first_and_nobody_below() -> None:
@@ -50,13 +51,13 @@ def test_sched_yield_lets_equals_go_first_and_nobody_below() -> None:
         + _fifo("b", ["run 1ms"], start="1ms")
         + _fifo("low", ["run 1ms"], 10, "1ms")
     )
-    assert outcome.switches()[1:] == ["a:R>b", "b:X>a", "a:X>low", "low:X>swapper/0"]
+    assert outcome.switches()[1:] == ["a:R>b", "b:S>a", "a:S>low", "low:S>swapper/0"]
 
 
 def test_sched_yield_of_the_only_task_is_no_switch() -> None:
     """It is picked again.  Source: kernel/sched/core.c: __schedule."""
     outcome = run(_fifo("a", ["run 1ms", "sched_yield", "run 1ms"]))
-    assert outcome.switches() == ["swapper/0:R>a", "a:X>swapper/0"]
+    assert outcome.switches() == ["swapper/0:R>a", "a:S>swapper/0"]
 
 
 @pytest.mark.parametrize("hz", [100, 250, 1000])
@@ -88,28 +89,26 @@ def test_a_round_robin_task_keeps_its_slice_over_a_preemption() -> None:
 def test_a_lone_round_robin_task_is_not_switched() -> None:
     """There must be an equal that waits.  Source: task_tick_rt()."""
     outcome = run_free(
-        task("a", ["run 250ms"], cpu=0, policy="rr")
-        + _fifo("low", ["run 1ms"], 10)
+        task("a", ["run 250ms", "schedule"], cpu=0, policy="rr") + _fifo("low", ["run 1ms"], 10)
     )
-    assert outcome.switches()[:2] == ["swapper/0:R>a", "a:X>low"]
+    assert outcome.switches()[:2] == ["swapper/0:R>a", "a:S>low"]
 
 
 def test_a_fifo_task_has_no_slice() -> None:
     """Beside a round-robin one of its priority as well.  Source: task_tick_rt()."""
     outcome = run_free(_fifo("a", ["run 250ms"]) + task("b", ["run 1ms"], cpu=0, policy="rr"))
-    assert outcome.switches()[1] == "a:X>b"
+    assert outcome.switches()[1] == "a:S>b"
 
 
 def test_real_time_goes_before_everything_else() -> None:
     """The classes are asked in order.  Source: kernel/sched/core.c: pick_next_task."""
     outcome = run(
-        task("fair", ["run 2ms"], cpu=0, nice=-20)
-        + task("idle", ["run 2ms"], cpu=0, policy="idle")
+        task("fair", ["run 2ms", "schedule"], cpu=0, nice=-20)
+        + task("idle", ["run 2ms", "schedule"], cpu=0, policy="idle")
         + _fifo("rt", ["run 2ms"], 1)
     )
-    assert [name.partition(">")[2] for name in outcome.switches()][-4:] == [
-        "rt", "fair", "idle", "swapper/0",
-    ]  # fmt: skip
+    order = [name.partition(">")[2] for name in outcome.switches()]
+    assert order[-4:] == ["rt", "fair", "idle", "swapper/0"]
 
 
 @pytest.mark.parametrize(
@@ -351,6 +350,17 @@ def test_before_5_3_a_wake_up_does_not_disable_preemption() -> None:
 
 
 # -- ends and mistakes -------------------------------------------------------------------
+
+
+def test_a_real_time_task_that_ends_goes_behind_its_equals() -> None:
+    """It leaves its group, which takes it off the list and puts it at its tail: R+.
+
+    Source: do_exit(), sched_autogroup_exit_task(), sched_move_task(); __enqueue_rt_entity().
+    """
+    outcome = run(
+        task("a", ["run 1ms"], cpu=0, policy=FIFO) + _fifo("b", ["run 1ms"])
+    )
+    assert outcome.switches()[1:3] == ["a:R+>b", "b:S>a"]
 
 
 def test_a_task_ends_in_state_x() -> None:
