@@ -52,6 +52,13 @@ MANAGE: Final = "kernel/irq/manage.py"
 ENGINE: Final = "engine.py"
 TICK: Final = "kernel/tick.py"
 PROPERTIES: Final = "tests/test_properties.py::"
+FLOWS: Final = "tests/test_flow_handlers.py::"
+
+RECORD: Final = """\
+    k.trace_records.append((k.now_ns + k.trace_clock_ns, context, event))
+
+
+def set_events"""
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     # Softirqs.
@@ -141,7 +148,45 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "    if cpu.preempt_count & 0xF0000 or ksoftirqd_running(k, cpu):\n",
         ("softirqs_do_not_nest",),
     ),
+    Mutant(
+        "softirqs run where they are raised", SOFTIRQ,
+        "        yield from wakeup_softirqd(k, cpu)\n    if k.cost.softirq_raise:",
+        "        yield from wakeup_softirqd(k, cpu)\n"
+        "    elif not cpu.preempt_count & 0xFF00:\n"
+        "        yield from handle_softirqs(k, cpu)\n    if k.cost.softirq_raise:",
+        ("no_softirq_inside_a_hard_interrupt",),
+    ),
+    Mutant(
+        "ksoftirqd serves another CPU", "boot.py",
+        "f\"ksoftirqd/{number}\"", "f\"ksoftirqd/{number + 1}\"",
+        ("ksoftirqd_serves_its_own_cpu",),
+    ),
+    Mutant(
+        "TIMER is another vector", SOFTIRQ,
+        "TIMER_SOFTIRQ: Final = 1\nNET_TX", "TIMER_SOFTIRQ: Final = 5\nNET_TX",
+        ("timers_expire_in_timer",),
+    ),
+    Mutant(
+        "NET_RX is another vector", SOFTIRQ,
+        "NET_RX_SOFTIRQ: Final = 3\n", "NET_RX_SOFTIRQ: Final = 5\n",
+        ("napi_polls_in_net_rx",),
+    ),
+    Mutant(
+        "TASKLET is another vector", SOFTIRQ,
+        "TASKLET_SOFTIRQ: Final = 6\n", "TASKLET_SOFTIRQ: Final = 5\n",
+        ("tasklets_run_in_their_vectors",),
+    ),
+    Mutant(
+        "HRTIMER is another vector", SOFTIRQ,
+        "HRTIMER_SOFTIRQ: Final = 8\n", "HRTIMER_SOFTIRQ: Final = 5\n",
+        ("soft_hrtimers_expire_in_hrtimer",),
+    ),
     # Tasklets.
+    Mutant(
+        "the exit names another tasklet", SOFTIRQ,
+        "intern(TASKLET_EXIT, f\"{symbol}_tasklet\",", "intern(TASKLET_EXIT, f\"{symbol}_other\",",
+        ("tasklet_exit_closes_its_entry",),
+    ),
     Mutant(
         "a tasklet does not hold its RUN bit", SOFTIRQ,
         "            tasklet.is_running = True\n", "",
@@ -178,6 +223,65 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("tasklets_run_in_the_order_in_which_they_were_queued",),
     ),
     # Interrupts.
+    Mutant(
+        "handlers run with interrupts on", HANDLE,
+        "        result = yield from action.handler(k, cpu, action)\n"
+        "        trace(k, cpu, action.exit_events[result])\n"
+        "        if not cpu.irqs_disabled:\n",
+        "        cpu.irqs_disabled = False\n"
+        "        result = yield from action.handler(k, cpu, action)\n"
+        "        cpu.irqs_disabled = True\n"
+        "        trace(k, cpu, action.exit_events[result])\n"
+        "        if not cpu.irqs_disabled:\n",
+        ("hard_interrupts_keep_interrupts_off",),
+    ),
+    Mutant(
+        "handlers are interrupted", HANDLE,
+        "        result = yield from action.handler(k, cpu, action)\n"
+        "        trace(k, cpu, action.exit_events[result])\n"
+        "        if not cpu.irqs_disabled:\n",
+        "        cpu.irqs_disabled = False\n"
+        "        result = yield from action.handler(k, cpu, action)\n"
+        "        cpu.irqs_disabled = True\n"
+        "        trace(k, cpu, action.exit_events[result])\n"
+        "        if not cpu.irqs_disabled:\n",
+        ("hard_interrupts_do_not_nest",),
+    ),
+    Mutant(
+        "the exit names another line", "kernel/irq/irqdesc.py",
+        "k.events.intern(IRQ_HANDLER_EXIT, irq,", "k.events.intern(IRQ_HANDLER_EXIT, irq + 1,",
+        ("irq_handler_exit_closes_its_entry",),
+    ),
+    Mutant(
+        "the EOI comes before the handlers", HANDLE,
+        "    if desc.inprogress:\n        desc.chip.irq_eoi(cpu, desc)\n        return\n",
+        "    desc.chip.irq_eoi(cpu, desc)\n",
+        ("a_line_runs_on_one_cpu_at_a_time",),
+    ),
+    Mutant(
+        "IPIs run in another interrupt", IPI,
+        "IrqAction(k, desc.irq, \"IPI\",", "IrqAction(k, desc.irq, \"other\",",
+        ("ipis_are_handled_by_their_own_interrupt",),
+    ),
+    Mutant(
+        "the interrupt is left after the switch", ENTRY,
+        "    cpu.preempt_count -= HARDIRQ_OFFSET\n"
+        "    if cpu.softirq_pending:\n"
+        "        yield from _invoke_softirq(k, cpu)\n"
+        "    yield k.cost.irq_exit\n"
+        "    if cpu.tif_need_resched:\n"
+        "        yield from _give_way(k, cpu, from_user)\n\n\n"
+        "def interrupt_before_5_16",
+        "    yield k.cost.irq_exit\n"
+        "    if cpu.tif_need_resched:\n"
+        "        yield from _give_way(k, cpu, from_user)\n"
+        "    cpu = k.cpus[task.cpu]\n"
+        "    cpu.preempt_count -= HARDIRQ_OFFSET\n"
+        "    if cpu.softirq_pending:\n"
+        "        yield from _invoke_softirq(k, cpu)\n\n\n"
+        "def interrupt_before_5_16",
+        ("no_switch_in_an_interrupt",),
+    ),
     Mutant(
         "the hard interrupt is not counted", ENTRY,
         "    cpu.preempt_count += HARDIRQ_OFFSET\n    if task is cpu.idle and",
@@ -269,10 +373,40 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "    desc.effective_cpu = desc.affinity[-1]\n",
         ("a_line_is_served_where_its_affinity_says",),
     ),
+    Mutant(
+        "a level that comes while its line is in progress is remembered", HANDLE,
+        "    mask_irq(desc)\n    desc.chip.irq_ack(cpu, desc)\n    if desc.inprogress:\n",
+        "    mask_irq(desc)\n    desc.chip.irq_ack(cpu, desc)\n    if desc.inprogress:\n"
+        "        desc.istate |= IRQS_PENDING\n",
+        (FLOWS + "test_level_in_progress_elsewhere_stays_masked_until_the_first_is_done",),
+    ),
+    Mutant(
+        "an edge that comes while its line is in progress is forgotten", HANDLE,
+        "    if desc.inprogress or desc.irqs_disabled or not desc.actions:\n"
+        "        desc.istate |= IRQS_PENDING\n",
+        "    if desc.inprogress or desc.irqs_disabled or not desc.actions:\n",
+        (FLOWS + "test_edge_in_progress_elsewhere_is_replayed_once_by_the_first",),
+    ),
+    Mutant(
+        "an edge is replayed though its line was disabled", HANDLE,
+        "        if not desc.istate & IRQS_PENDING or desc.irqs_disabled:\n            return\n",
+        "        if not desc.istate & IRQS_PENDING:\n            return\n",
+        (FLOWS + "test_edge_that_is_disabled_meanwhile_is_not_replayed_by_the_first",),
+    ),
+    Mutant(
+        "a line opens before its last thread is done", "kernel/irq/mask.py",
+        "    if not desc.irqs_disabled and not desc.threads_oneshot:\n",
+        "    if not desc.irqs_disabled:\n",
+        ("a_oneshot_line_waits_for_its_thread",
+         FLOWS + "test_the_last_thread_of_a_shared_oneshot_line_unmasks_it"),
+    ),
     # The controller and the devices.
     Mutant(
         "an acknowledged interrupt does not become active", BANK,
-        "        self.latch &= ~bit\n        self.active |= bit\n", "        self.latch &= ~bit\n",
+        "        self.active |= bit\n"
+        "        # No longer ready, whatever else it is; nothing else has changed.\n"
+        "        self.ready ^= bit\n",
+        "        self.update()\n",
         ("an_active_interrupt_is_not_signalled_again",),
     ),
     Mutant(
@@ -283,7 +417,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "an acknowledged edge stays pending", BANK,
-        "        self.latch &= ~bit\n        self.active |= bit\n", "        self.active |= bit\n",
+        "        if self.latch & bit:\n            self.latch ^= bit\n        self.active |= bit\n",
+        "        self.active |= bit\n",
         ("no_edge_is_lost_but_the_merged",),
     ),
     Mutant(
@@ -296,8 +431,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "an interrupt is never deactivated", BANK,
-        '        """Move an interrupt out of the active state."""\n        self.active &= ~bit\n',
-        '        """Move an interrupt out of the active state."""\n',
+        "            self.active ^= bit\n            if (self.latch",
+        "            if (self.latch",
         ("an_interrupt_is_active_until_its_eoi",),
     ),
     Mutant(
@@ -375,11 +510,48 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "    while len(cpu.wake_list) > 1:\n        task = cpu.wake_list.pop(0)\n",
         ("who_is_woken_runs_or_waits",),
     ),
+    Mutant(
+        "a task that runs is woken again", WAKEUP,
+        "    if not task.state & (TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE | TASK_IDLE):\n"
+        "        return\n",
+        "",
+        ("a_task_runs_on_one_cpu_at_a_time", "every_task_is_at_one_place",
+         "wakeup_follows_waking", ASSERTION),
+    ),
+    Mutant(
+        "work ends as another", "kernel/workqueue.py",
+        "k.events.intern(WORKQUEUE_EXECUTE_END, work.address,",
+        "k.events.intern(WORKQUEUE_EXECUTE_END, 1,",
+        ("work_end_closes_its_start",),
+    ),
+    Mutant(
+        "a nice task's priority is beyond the last", "machine.py",
+        "else 120 + spec.nice\n", "else 140 + spec.nice\n",
+        ("priorities_exist",),
+    ),
+    # The log.
+    Mutant(
+        "the idle task shows its name", "kernel/trace.py",
+        "if task.pid else (\"<idle>\",", "if task.pid else (\"swapper\",",
+        ("the_idle_task_is_pid_0",),
+    ),
+    Mutant(
+        "one CPU's clock is behind", "kernel/trace.py",
+        RECORD,
+        RECORD.replace("+", "- 3_000 * cpu.number +"),
+        ("the_log_is_in_the_order_of_time",),
+    ),
+    Mutant(
+        "every other record is late", "kernel/trace.py",
+        RECORD,
+        RECORD.replace("+", "- 3_000 * (len(k.trace_records) & 1) +"),
+        ("time_never_goes_back_on_a_cpu",),
+    ),
     # Time.
     Mutant(
         "time in hard interrupts counts twice", ENGINE,
-        "                cpu.time.hardirq_ns += elapsed_ns\n            elif count",
-        "                cpu.time.hardirq_ns += 2 * elapsed_ns\n            elif count",
+        "                    time.hardirq_ns += elapsed_ns\n",
+        "                    time.hardirq_ns += 2 * elapsed_ns\n",
         ("time_is_accounted_once",),
     ),
     Mutant(
@@ -402,13 +574,13 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "CPUs act before the hardware at one instant", ENGINE,
-        "            if hardware_ns <= now_ns:\n", "            if hardware_ns < now_ns:\n",
+        "            if queue.next_ns <= now_ns:\n", "            if queue.next_ns < now_ns:\n",
         (PROPERTIES + "test_the_hardware_acts_first_at_one_instant",),
     ),
     Mutant(
         "a CPU runs on when another is due at the same instant", ENGINE,
-        "                if heap and heap[0] <= key:\n",
-        "                if heap and heap[0] >> shift < now_ns:\n",
+        "now_ns >= queue.next_ns or now_ns >= others_ns or changed:",
+        "now_ns >= queue.next_ns or now_ns > others_ns or changed:",
         ("at_one_instant_cpus_act_in_ascending_order",
          PROPERTIES + "test_cpus_act_in_ascending_order_at_one_instant"),
     ),

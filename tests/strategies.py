@@ -551,11 +551,12 @@ def _costs(draw: Draw, tick: int) -> CostSpec:
 
 def _world(draw: Draw, theme: str) -> World:
     """What there is: how many CPUs, and which names."""
+    nr_tasklets = draw.choice((1, 3)) if theme == "tasklets" else draw.integer(0, 3)
     return World(
         draw,
         nr_cpus=draw.integer(1 if theme == "any" else 2, 4),
         tick=draw.choice((US, US, 250)),
-        tasklets=("t0", "t1", "t2")[: 1 if theme == "tasklets" else draw.integer(0, 3)],
+        tasklets=("t0", "t1", "t2")[:nr_tasklets],
         devices=("d0", "d1", "d2", "d3", "d4")[: draw.integer(1, 5)],
         tasks=("a", "b", "c")[: draw.integer(0 if theme == "any" else 2, 3)],
         timers=("w0", "w1")[: draw.integer(0, 2)],

@@ -12,9 +12,11 @@ from attrs import frozen
 
 from irqsim.clock import NEVER
 
+NESTED_MAX: Final = 3
+"""Interrupts on a stack: one that gives way on its return, with interrupts on; one whose softirqs
+run; and one on top of these."""
+
 _HARDIRQ_MASK: Final = 0x000F0000
-_SERVING_SOFTIRQ: Final = 0x100
-_NOT_PREEMPT: Final = 0x00FFFF00
 
 
 class FrameState(Protocol):
@@ -149,7 +151,7 @@ def preempt_count_faults(k: KernelState) -> list[str]:
             faults.append(f"{where}: {count:#x} without a hard interrupt")
         if cpu.current is cpu.idle and not nr_irqs and count != idle_count:
             faults.append(f"{where}: {count:#x} in the idle task")
-        if nr_irqs > 2:
+        if nr_irqs > NESTED_MAX:
             faults.append(f"{where}: {nr_irqs} interrupts on its stack")
     for task in k.tasks:
         is_running = any(task is each for each in running)
