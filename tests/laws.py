@@ -29,9 +29,9 @@ from irqsim.events import (
 from irqsim.kernel.irq.irqdesc import IRQS_PENDING, IrqDesc
 from irqsim.kernel.preempt import HARDIRQ_MASK, SOFTIRQ_OFFSET
 from irqsim.scenario.driver import Driver
-from irqsim.scenario.spec import Step
+from irqsim.scenario.spec import Repeat, Step
 from irqsim.units import Duration
-from tests.runs import Run
+from tests.runs import Run, bodies
 
 PMR: Final = 0xF0
 NR_SOFTIRQS: Final = 10
@@ -216,16 +216,29 @@ def faults_of_disabled_lines(run: Run) -> list[str]:
         for drivers in run.lines()
         if len(drivers) == 1 and not drivers[0].desc.percpu
     ]
-    restarted, enabled = run.named_by("free_irq"), run.named_by("enable_irq")
-    disabled = run.named_by("disable_irq", "disable_irq_nosync")
-    # Where each disabling has its enabling beside it, none of another place ends it early.
-    names = [
-        f"name='{name}'"
-        for name in sole
-        if name not in restarted and disabled.count(name) == enabled.count(name)
-    ]
+    # Where each enabling has its disabling beside it, none of another place ends it early.
+    other = [*run.named_by("free_irq"), *_enabled_alone(run)]
+    names = [f"name='{name}'" for name in sole if name not in other]
     found = _while_stopped(run, IRQ_HANDLER_ENTRY, 1)
     return [each for each in found if any(name in each for name in names)]
+
+
+def _enabled_alone(run: Run) -> list[str]:
+    """What enable_irq() names where no mark `go NAME` stands before it."""
+    found = []
+    waiting = list(bodies(run.spec))
+    while waiting:
+        body = waiting.pop()
+        for before, item in zip((None, *body), body, strict=False):
+            if not isinstance(item, Step):
+                waiting.append(item.body)
+                if not isinstance(item, Repeat):
+                    waiting.append(item.otherwise)
+            elif item.verb == "enable_irq" and before != Step(
+                "trace_printk", (f"go {item.args[0]}",)
+            ):
+                found.append(str(item.args[0]))
+    return found
 
 
 def faults_of_places(run: Run) -> list[str]:
