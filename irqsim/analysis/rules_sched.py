@@ -181,6 +181,7 @@ SCHED_INVARIANTS: Final[tuple[Invariant, ...]] = (
         source="kernel/sched/core.c: __schedule",
         on=(SCHED_SWITCH,),
         make=lambda setting: _Current(setting, checks_switches=True),
+        needs=(SCHED_SWITCH,),
     ),
     Invariant(
         name="records_belong_to_the_task_that_runs",
@@ -198,6 +199,7 @@ SCHED_INVARIANTS: Final[tuple[Invariant, ...]] = (
         source="kernel/sched/core.c: p->on_cpu",
         on=(SCHED_SWITCH,),
         make=_OneCpuPerTask,
+        needs=(SCHED_SWITCH,),
     ),
     Invariant(
         name="no_switch_in_an_interrupt",
@@ -206,6 +208,7 @@ SCHED_INVARIANTS: Final[tuple[Invariant, ...]] = (
         source="kernel/sched/core.c: schedule_debug: scheduling while atomic",
         on=(SCHED_SWITCH,),
         make=lambda setting: Stateless(_outside_of_interrupts),
+        needs=(SCHED_SWITCH,),
         applies=lambda setting: setting.has_flags and not setting.is_rt,
         exceptions="PREEMPT_RT serves softirqs in tasks that can be preempted",
     ),
@@ -216,6 +219,7 @@ SCHED_INVARIANTS: Final[tuple[Invariant, ...]] = (
         source="kernel/sched/core.c: __schedule: clear_tsk_need_resched",
         on=(SCHED_SWITCH,),
         make=lambda setting: Stateless(_resched_is_clear),
+        needs=(SCHED_SWITCH,),
         applies=lambda setting: setting.has_flags,
     ),
     Invariant(
