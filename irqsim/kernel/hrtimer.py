@@ -123,6 +123,8 @@ def hrtimer_start(
     timer.expires_ns = expires_ns
     timer.cpu = target.number
     saved, cpu.irqs_disabled = cpu.irqs_disabled, True
+    if was_armed and k.release.hrtimer_cancels_first:
+        trace(k, cpu, k.events.intern(HRTIMER_CANCEL, timer.address))
     event = k.events.intern(
         HRTIMER_START,
         timer.address,
@@ -186,15 +188,18 @@ def hrtimer_run_softirq(k: Kernel, cpu: Cpu) -> Path:
 def _run_hrtimer(k: Kernel, cpu: Cpu, timer: HrTimer) -> Path:
     timer.is_queued = False
     timer.is_running = True
-    saved, cpu.irqs_disabled = cpu.irqs_disabled, True
+    saved = cpu.irqs_disabled
+    if k.release.hrtimer_cancels_first:
+        cpu.irqs_disabled = True
+        trace(k, cpu, k.events.intern(HRTIMER_CANCEL, timer.address))
+        cpu.irqs_disabled = saved
     event = k.events.intern(
         HRTIMER_EXPIRE_ENTRY, timer.address, k.now_ns + k.trace_clock_ns, timer.symbol
     )
     trace(k, cpu, event)
-    cpu.irqs_disabled = saved
     result = yield from timer.function(k, cpu, timer)
-    cpu.irqs_disabled = True
     trace(k, cpu, k.events.intern(HRTIMER_EXPIRE_EXIT, timer.address))
+    cpu.irqs_disabled = True
     timer.is_running = False
     if result == HRTIMER_RESTART and not timer.is_queued:
         # Whatever its mode: __run_hrtimer() puts it back as an absolute one.

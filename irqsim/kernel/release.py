@@ -32,10 +32,14 @@ class Release:
     (until about 5.14)."""
     folds_need_resched: bool
     """arm64 keeps PREEMPT_NEED_RESCHED beside TIF_NEED_RESCHED (since 5.0)."""
+    hrtimer_cancels_first: bool
+    """hrtimer_cancel is logged for a timer that expires or is moved (until late 6.1.y)."""
     tick_function: str
     """The hrtimer function that is the tick (renamed in 6.8)."""
     fair: Literal["cfs", "eevdf"]
     """The fair class's policy (EEVDF since 6.6)."""
+    wake_up_disables_preemption: bool
+    """try_to_wake_up() holds preemption off as well as its locks (since 5.3)."""
     wake_list: Literal["reschedule", "always", "idle"]
     """A remote wake-up is queued at the target: always and announced by a reschedule IPI
     (until 5.7), always and announced by a function call IPI, or so only if the target is
@@ -63,8 +67,10 @@ RELEASES: Final[tuple[Release, ...]] = (
         ksoftirqd_defers=True,
         spurious_counts_all=True,
         folds_need_resched=False,
+        hrtimer_cancels_first=True,
         tick_function="tick_sched_timer",
         fair="cfs",
+        wake_up_disables_preemption=False,
         wake_list="reschedule",
         traces_ipi_senders=False,
         net_rx_looks_again=False,
@@ -81,8 +87,10 @@ RELEASES: Final[tuple[Release, ...]] = (
         ksoftirqd_defers=True,
         spurious_counts_all=True,
         folds_need_resched=True,
+        hrtimer_cancels_first=True,
         tick_function="tick_sched_timer",
         fair="cfs",
+        wake_up_disables_preemption=True,
         wake_list="always",
         traces_ipi_senders=False,
         net_rx_looks_again=False,
@@ -99,8 +107,10 @@ RELEASES: Final[tuple[Release, ...]] = (
         ksoftirqd_defers=True,
         spurious_counts_all=False,
         folds_need_resched=True,
+        hrtimer_cancels_first=False,
         tick_function="tick_sched_timer",
         fair="cfs",
+        wake_up_disables_preemption=True,
         wake_list="always",
         traces_ipi_senders=False,
         net_rx_looks_again=False,
@@ -117,8 +127,10 @@ RELEASES: Final[tuple[Release, ...]] = (
         ksoftirqd_defers=False,
         spurious_counts_all=False,
         folds_need_resched=True,
+        hrtimer_cancels_first=False,
         tick_function="tick_sched_timer",
         fair="eevdf",
+        wake_up_disables_preemption=True,
         wake_list="idle",
         traces_ipi_senders=True,
         net_rx_looks_again=True,
@@ -135,8 +147,10 @@ RELEASES: Final[tuple[Release, ...]] = (
         ksoftirqd_defers=False,
         spurious_counts_all=False,
         folds_need_resched=True,
+        hrtimer_cancels_first=False,
         tick_function="tick_nohz_handler",
         fair="eevdf",
+        wake_up_disables_preemption=True,
         wake_list="idle",
         traces_ipi_senders=True,
         net_rx_looks_again=True,

@@ -20,7 +20,7 @@ from irqsim.events import (
     TASK_RUNNING,
 )
 from irqsim.kernel import fair, rt
-from irqsim.kernel.preempt import PREEMPT_MASK, in_interrupt
+from irqsim.kernel.preempt import PREEMPT_MASK, PREEMPT_OFFSET
 from irqsim.kernel.printk import KERN_ERR, printk
 from irqsim.kernel.smp import (
     NOTHING_CALLED,
@@ -169,7 +169,7 @@ def schedule(k: Kernel, cpu: Cpu, preempt: bool = False) -> Path:
     """
     task = cpu.current
     blocks = not preempt and task.state != TASK_RUNNING
-    if blocks and in_interrupt(cpu.preempt_count):
+    if blocks and cpu.preempt_count:
         _schedule_bug(k, cpu)
     if blocks and task.before_sleep is not None:
         yield from task.before_sleep()
@@ -211,7 +211,9 @@ def _schedule_bug(k: Kernel, cpu: Cpu) -> None:
     Differs: the call trace is left out, and preempt_count stays as it is.
     """
     task = cpu.current
-    who = f"{task.comm}/{task.pid}/0x{cpu.preempt_count:08x}"
+    # schedule() itself has disabled preemption by then.
+    count = cpu.preempt_count + (PREEMPT_OFFSET if k.preempt_count_built else 0)
+    who = f"{task.comm}/{task.pid}/0x{count:08x}"
     printk(k, KERN_ERR, f"BUG: scheduling while atomic: {who}")
 
 

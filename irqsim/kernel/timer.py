@@ -112,13 +112,23 @@ def jiffies_printed(k: Kernel, jiffies: int) -> int:
 
 
 def mod_timer(k: Kernel, cpu: Cpu, timer: TimerList, expires: int, target: Cpu) -> None:
-    """Arm a timer for the wheel of `target`, or move it; `expires` is a jiffy."""
-    if timer.is_pending:
-        k.cpus[timer.cpu].timers.pending.remove(timer)
+    """Arm a timer for the wheel of `target`, or move it; `expires` is a jiffy.
+
+    Source: kernel/time/timer.c: __mod_timer, forward_timer_base.
+    """
+    if timer.is_pending and timer.expires == expires:
+        return
     base = target.timers
-    # The wheel of a CPU that idled has stood still: bring it up to now first.
-    if not base.pending:
-        base.clk = max(base.clk, k.jiffies)
+    # The wheel of a CPU without timers that are due stands still: bring it up to now first.
+    first = base.next_expiry
+    base.clk = max(base.clk, k.jiffies if first is None else min(first, k.jiffies))
+    if timer.is_pending:
+        start = jiffies_printed(k, 0)
+        level, bucket = _calc_index(k, expires + start, base.clk + start)
+        if (level, bucket - start, target.number) == (timer.level, timer.bucket, timer.cpu):
+            timer.expires = expires
+            return
+        del_timer(k, cpu, timer)
     timer.expires = expires
     # Buckets are cut by the jiffies that the kernel counts, not by those since our start.
     start = jiffies_printed(k, 0)

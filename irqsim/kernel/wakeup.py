@@ -27,9 +27,9 @@ from irqsim.kernel.state import MAX_RT_PRIO, Cpu, Kernel, Path, Task
 from irqsim.kernel.trace import trace
 
 # What the locks held at a tracepoint add to the preemption depth (CONFIG_PREEMPT_COUNT).
-_DEPTH_WAKING: Final = 2
-_DEPTH_WAKEUP: Final = 3
-_DEPTH_WAKEUP_HERE: Final = 1
+_DEPTH_WAKING: Final = 1
+_DEPTH_WAKEUP: Final = 2
+_DEPTH_PENDING: Final = 1
 """Of a wake-up that the target carries out: the run queue's lock alone."""
 
 
@@ -42,25 +42,26 @@ def wake_up_process(k: Kernel, cpu: Cpu, task: Task) -> Path:
         return
     saved = cpu.irqs_disabled
     cpu.irqs_disabled = True
-    trace(k, cpu, _wake_event(k, SCHED_WAKING, task), _DEPTH_WAKING)
+    extra = 1 if k.release.wake_up_disables_preemption else 0
+    trace(k, cpu, _wake_event(k, SCHED_WAKING, task), _DEPTH_WAKING + extra)
     task.state = TASK_RUNNING
     if task.on_rq:
         yield k.cost.wakeup
         check_preempt_curr(k, cpu, k.cpus[task.cpu], task)
-        trace(k, cpu, _wake_event(k, SCHED_WAKEUP, task), _DEPTH_WAKEUP)
+        trace(k, cpu, _wake_event(k, SCHED_WAKEUP, task), _DEPTH_WAKEUP + extra)
     else:
         target = k.cpus[_select_task_rq(k, task)]
         if target.number != task.cpu:
             migrated = k.events.intern(
                 SCHED_MIGRATE_TASK, task.comm, task.pid, task.prio, task.cpu, target.number
             )
-            trace(k, cpu, migrated, _DEPTH_WAKING)
+            trace(k, cpu, migrated, _DEPTH_WAKING + extra)
             task.cpu = target.number
         if target is not cpu and _queues_at_target(k, target):
             _ttwu_queue_wakelist(k, cpu, target, task)
         else:
             yield k.cost.wakeup
-            _ttwu_do_activate(k, cpu, target, task, _DEPTH_WAKEUP)
+            _ttwu_do_activate(k, cpu, target, task, _DEPTH_WAKEUP + extra)
     cpu.irqs_disabled = saved
     yield 0
 
@@ -91,7 +92,7 @@ def sched_ttwu_pending(k: Kernel, cpu: Cpu) -> Path:
     while cpu.wake_list:
         task = cpu.wake_list.pop(0)
         yield k.cost.wakeup
-        _ttwu_do_activate(k, cpu, cpu, task, _DEPTH_WAKEUP_HERE)
+        _ttwu_do_activate(k, cpu, cpu, task, _DEPTH_PENDING)
 
 
 def _queues_at_target(k: Kernel, target: Cpu) -> bool:

@@ -17,7 +17,6 @@ from typing import Final
 
 from irqsim.events import (
     TASK_IDLE,
-    TASK_RUNNING,
     WORKQUEUE_ACTIVATE_WORK,
     WORKQUEUE_EXECUTE_END,
     WORKQUEUE_EXECUTE_START,
@@ -209,9 +208,7 @@ def _worker_sleeping(k: Kernel, task: Task, pool: WorkerPool) -> Path:
         return
     pool.nr_running -= 1
     if not pool.nr_running and pool.worklist:
-        state, task.state = task.state, TASK_RUNNING
         yield from wake_up_process(k, k.cpus[task.cpu], _idle_worker(k, pool))
-        task.state = state
 
 
 def _worker_running(task: Task, pool: WorkerPool) -> None:

@@ -207,7 +207,7 @@ class IrqDesc:
     last_unhandled: int
     """In jiffies."""
     threads_handled_last: int
-    """-1 while nothing is deferred to the threads' judgement."""
+    """With bit 31 set while a judgement is deferred to the threads."""
 
     # kernel/irq/thread.py's.
     threads_oneshot: int
@@ -249,7 +249,7 @@ class IrqDesc:
         self.irq_count = 0
         self.irqs_unhandled = 0
         self.last_unhandled = 0
-        self.threads_handled_last = -1
+        self.threads_handled_last = 0
         self.threads_oneshot = 0
         self.threads_active = 0
         self.threads_handled = 0

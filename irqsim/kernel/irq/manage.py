@@ -115,7 +115,6 @@ def free_irq(k: Kernel, cpu: Cpu, desc: IrqDesc, dev_id: int) -> Path:
         return
     if in_interrupt(cpu.preempt_count):
         warn(k, cpu, where, f"Trying to free IRQ {desc.irq} from IRQ context!")
-        return
     remaining = tuple(action for action in desc.actions if action.dev_id != dev_id)
     freed = [action for action in desc.actions if action.dev_id == dev_id]
     if not freed:
@@ -126,7 +125,6 @@ def free_irq(k: Kernel, cpu: Cpu, desc: IrqDesc, dev_id: int) -> Path:
         desc.depth = 1
         desc.irqs_disabled = True
         mask_irq(desc)
-        desc.istate &= ~IRQS_PENDING
     yield from _wait_for_inprogress(k, desc)
     thread = freed[0].thread
     if thread is not None:

@@ -23,6 +23,8 @@ from irqsim.kernel.state import Cpu, Kernel
 
 COUNT_MAX: Final = 100_000
 UNHANDLED_MAX: Final = 99_900
+SPURIOUS_DEFERRED: Final = 1 << 31
+"""In threads_handled_last: the next interrupt is to judge this one."""
 
 
 def note_interrupt(k: Kernel, cpu: Cpu, desc: IrqDesc, retval: int) -> None:
@@ -38,14 +40,14 @@ def note_interrupt(k: Kernel, cpu: Cpu, desc: IrqDesc, retval: int) -> None:
         return
     if retval & IRQ_WAKE_THREAD:
         if retval == IRQ_WAKE_THREAD:
-            if desc.threads_handled_last < 0:
-                desc.threads_handled_last = desc.threads_handled
+            if not desc.threads_handled_last & SPURIOUS_DEFERRED:
+                desc.threads_handled_last |= SPURIOUS_DEFERRED
                 return
-            is_handled = desc.threads_handled != desc.threads_handled_last
-            desc.threads_handled_last = desc.threads_handled
-            retval = IRQ_HANDLED if is_handled else IRQ_NONE
+            handled = desc.threads_handled | SPURIOUS_DEFERRED
+            retval = IRQ_NONE if handled == desc.threads_handled_last else IRQ_HANDLED
+            desc.threads_handled_last = handled
         else:
-            desc.threads_handled_last = -1
+            desc.threads_handled_last &= ~SPURIOUS_DEFERRED
     if retval == IRQ_NONE:
         if k.jiffies > desc.last_unhandled + k.hz // 10:
             desc.irqs_unhandled = 1
@@ -76,7 +78,11 @@ def _report_bad_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> None:
         "handlers:",
     ]
     for action in desc.actions:
-        lines.append(f"[<{_hashed_pointer(desc.irq, action.dev_id):016x}>] {action.name}_irq")
+        line = f"[<{_hashed_pointer(desc.irq, action.dev_id):016x}>] {action.name}_irq"
+        if action.thread_fn is not None:
+            pointer = _hashed_pointer(desc.irq, ~action.dev_id)
+            line += f" threaded [<{pointer:016x}>] {action.name}_thread"
+        lines.append(line)
     printk(k, KERN_ERR, "\n".join(lines))
 
 
