@@ -222,7 +222,6 @@ def test_a_freed_line_can_be_requested_again() -> None:
     assert _served(outcome) == [1000, 4000, 6000]
 
 
-@pytest.mark.xfail(strict=True, reason="free_irq() forgets what is pending (bug K10)")
 def test_a_replay_outlives_the_action() -> None:
     """IRQS_PENDING is not cleared by irq_shutdown(): the next request replays the edge.
 
@@ -257,7 +256,6 @@ def test_freeing_a_line_in_an_interrupt_warns() -> None:
     assert outcome.dmesg[1] == "Trying to free IRQ 13 from IRQ context!"
 
 
-@pytest.mark.xfail(strict=True, reason="free_irq() in an interrupt does nothing (bug K11)")
 def test_freeing_a_line_in_an_interrupt_frees_it_all_the_same() -> None:
     """The WARN() does not return.  Source: __free_irq()."""
     outcome = run(device("d", ["2ms"], []) + device("e", ["1ms"], ["free_irq d"], spi=2))

@@ -334,7 +334,6 @@ def test_with_preempt_count_the_locks_of_a_wake_up_show() -> None:
     assert outcome.of("sched_switch")[-1].letters == "d..2."
 
 
-@pytest.mark.xfail(strict=True, reason="wake-ups of 4.19 are one level too deep (bug K2)")
 def test_before_5_3_a_wake_up_does_not_disable_preemption() -> None:
     """pi_lock alone at sched_waking, rq->lock as well at sched_wakeup.
 
@@ -388,7 +387,6 @@ def test_sleeping_in_an_interrupt_is_reported() -> None:
     assert outcome.dmesg[0] == "BUG: scheduling while atomic: swapper/0/0/0x00010000"
 
 
-@pytest.mark.xfail(strict=True, reason="schedule() does not count itself in (bug K3)")
 def test_the_report_counts_the_preemption_that_schedule_disables() -> None:
     """The idle task's 1 and schedule()'s 1.  Source: schedule_idle(), __schedule_bug()."""
     outcome = run(kernel(preempt="full") + lasting("20ms") + device("d", ["1ms"], ["msleep 1ms"]))
@@ -403,7 +401,6 @@ def test_sleeping_with_bottom_halves_off_is_reported() -> None:
     assert outcome.dmesg[0] == "BUG: scheduling while atomic: a/77/0x00000200"
 
 
-@pytest.mark.xfail(strict=True, reason="atomic sections of preempt_count are not seen (bug K3)")
 @pytest.mark.parametrize("begin", ["spin_lock L", "preempt_disable"])
 def test_sleeping_with_preemption_off_is_reported_where_it_is_counted(begin: str) -> None:
     """schedule() has disabled preemption once more when it prints.

@@ -157,7 +157,6 @@ def test_a_handler_beside_the_thread_speaks_for_it() -> None:
     assert judge.desc.irqs_unhandled == 1
 
 
-@pytest.mark.xfail(strict=True, reason="deferring takes the count of that moment (bug K13)")
 def test_deferring_keeps_the_count_of_the_last_judgement() -> None:
     """The bit is set, the number below it stays.  Source: note_interrupt(): |= DEFERRED."""
     judge = Judge()
@@ -201,7 +200,6 @@ def test_a_storm_ends_after_100000_interrupts() -> None:
     assert outcome.simulation.machine.line_of("d").depth == 1
 
 
-@pytest.mark.xfail(strict=True, reason="thread functions are not listed (bug K14)")
 def test_a_thread_stands_beside_its_handler_in_the_report() -> None:
     """` threaded [<%p>] %ps`.  Source: __report_bad_irq()."""
     judge = Judge(device("d", [], ["return IRQ_WAKE_THREAD"], thread=[]))
