@@ -11,7 +11,7 @@ RUFF  := $(BIN)/ruff check --target-version py311 --line-length 100 --select $(R
          --ignore RUF001,RUF002,RUF003
 TEST  := $(BIN)/python -m pytest
 
-.PHONY: help install run test lint types tidy check explore golden bless bench clean
+.PHONY: help install run test lint types tidy check explore golden bless mutants bench clean
 
 help:  ## print the targets
 	@sed -n 's/^\([a-z]*\):.*## */\1	/p' Makefile | expand -t 12
@@ -49,6 +49,9 @@ golden: $(READY)  ## compare what the shipped scenarios print with the kept logs
 
 bless: $(READY)  ## rewrite the kept logs; review the diff
 	@$(BIN)/python -m tests.golden --bless
+
+mutants: $(READY)  ## faults put into the model on purpose, each caught by a law
+	@$(BIN)/python -m tests.mutants
 
 bench: $(READY)  ## how fast it is; never fails
 	@for bench in $(wildcard tests/bench_*.py); do $(BIN)/python -m tests.$$(basename $$bench .py); done
