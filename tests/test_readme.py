@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,9 +24,11 @@ from irqsim.scenario.steps import CONTROL_STEPS, STEP_NAMED
 from irqsim.scenario.tables import TABLES, Key, Table
 from irqsim.trace.formats import FORMATS
 from irqsim.trace.layout import LAYOUTS
+from irqsim.trace.parse import classify
 from tests import readme
 from tests.command_line import shell
 from tests.readme import code, rows
+from tests.test_reference_formats import OPTIONS, PLAIN, lines_of, traces
 
 README: Final = readme.read()
 NOT_YET: Final = "not yet"
@@ -133,7 +136,7 @@ def test_the_releases_of_the_readme_are_those_of_the_kernel() -> None:
     names = [each.name for each in fields(Release) if each.name not in ("name", "version")]
     assert told[-len(names) :] == [
         [cell(getattr(release, name)) for release in RELEASES] for name in names
-    ]
+    ], f"the last {len(names)} rows are, in this order: {', '.join(names)}"
 
 
 def cell(value: object) -> str:
@@ -171,6 +174,17 @@ def test_tables_and_figures_are_those_of_the_program() -> None:
     """Costs, notes of differences, what is known of other orders, and the numbers."""
     said, known = README.splitlines(), readme.generated(README).splitlines()
     assert said == known, "python -m tests.readme --bless rewrites this"
+
+
+def test_the_number_of_lines_that_come_out_as_they_were(reference: Path) -> None:
+    """What tests/test_reference_formats.py goes through."""
+    paths = traces(reference, PLAIN + OPTIONS)
+    kinds = Counter(classify(line) for path in paths for line in lines_of(path))
+    filled = [path for path in paths if "empty" not in path.name]
+    nr_files = [len(list(reference.rglob(f"proc_{name}*"))) for name in ("interrupts", "softirqs")]
+    text = " ".join(section("Formats").split())
+    assert f"{kinds['event']:,} event lines of {len(filled)} traces" in text
+    assert "{} `/proc/interrupts` and {} `/proc/softirqs`".format(*nr_files) in text
 
 
 @pytest.fixture(scope="module")
