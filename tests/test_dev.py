@@ -129,9 +129,8 @@ def test_the_time_limit_is_two_jiffies(hz: int, limit_us: int) -> None:
     first = outcome.of("softirq_exit", gist="NET_RX")[0].time_us
     polled = [line for line in outcome.of("napi_poll") if line.time_us <= first]
     assert len(polled) == 2
-    # The limit is looked at before whether anything is left: both passes are squeezed.
-    assert len(outcome.of("napi_poll")) == 4
-    assert _squeezed(outcome) == 2
+    assert len(outcome.of("napi_poll")) == 3
+    assert _squeezed(outcome) == 1
 
 
 def test_the_line_is_quiet_until_the_poll_is_complete() -> None:
