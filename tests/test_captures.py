@@ -17,7 +17,7 @@ import re
 from functools import cache
 from itertools import dropwhile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from attrs import evolve
@@ -37,6 +37,14 @@ from tests.reality import (
 )
 
 RECORDED: Final = sorted((Path(__file__).parent / "captures").glob("*/scenario.toml"))
+OTHERWISE: Final = {
+    "follower-6.12": "the thread is not woken when its line is moved",
+    "held": "a user task leaves the kernel with preemption off; an IPI to oneself comes late",
+    "same-work": "a work that waits for its timer is queued; one that runs is run beside itself",
+    "sleepers": "msleep() ends when somebody wakes the task",
+}
+"""Where what was recorded and ours are known to disagree, and why."""
+
 MIRRORS: Final = Path(__file__).parent / "mirror"
 ARM64: Final = (
     "plain", "shared", "tasklet", "threaded", "workqueue", "raise-inside", "long", "disable",
@@ -81,7 +89,21 @@ def _to_the_end(events: list[str]) -> list[str]:
     return [event.replace("init D ==>", "init S ==>") for event in events[: last + 1]]
 
 
-@pytest.mark.parametrize("scenario", RECORDED, ids=lambda path: path.parent.name)
+def recorded() -> list[Any]:
+    """The recorded scenarios, those with a known difference expected to fail."""
+    return [
+        pytest.param(
+            path,
+            id=path.parent.name,
+            marks=pytest.mark.xfail(reason=OTHERWISE[path.parent.name], strict=True)
+            if path.parent.name in OTHERWISE
+            else (),
+        )
+        for path in RECORDED
+    ]
+
+
+@pytest.mark.parametrize("scenario", recorded())
 def test_events_are_those_that_were_recorded(scenario: Path) -> None:
     """On every CPU: tasks, flag columns, names, vectors, and who wakes and runs."""
     spec = read_scenario(scenario, (ALL_EVENTS,))
