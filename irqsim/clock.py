@@ -18,7 +18,6 @@ NEVER: Final = 1 << 80
 """An instant that does not come, in ns."""
 
 _SERIAL_BITS: Final = 48
-_SERIAL_MASK: Final = (1 << _SERIAL_BITS) - 1
 
 Action = Callable[[int], None]
 """What happens: called with the instant, in ns."""
@@ -40,12 +39,13 @@ class EventQueue:
 
     def schedule(self, time_ns: int, action: Action) -> int:
         """Have `action` called at `time_ns`; returns a handle for `cancel`."""
-        serial = self._serial = self._serial + 1
-        heappush(self._heap, time_ns << _SERIAL_BITS | serial)
-        self._actions[serial] = action
+        self._serial += 1
+        key = time_ns << _SERIAL_BITS | self._serial
+        heappush(self._heap, key)
+        self._actions[key] = action
         if time_ns < self.next_ns:
             self.next_ns = time_ns
-        return serial
+        return key
 
     def cancel(self, handle: int) -> None:
         """Forget an event; one that has happened already is forgotten silently."""
@@ -55,14 +55,15 @@ class EventQueue:
     def run_due(self, now_ns: int) -> None:
         """Let everything happen that is due at `now_ns`, also what that schedules for now."""
         heap, actions = self._heap, self._actions
-        while heap and heap[0] >> _SERIAL_BITS <= now_ns:
-            action = actions.pop(heappop(heap) & _SERIAL_MASK, None)
+        end = now_ns + 1 << _SERIAL_BITS
+        while heap and heap[0] < end:
+            action = actions.pop(heappop(heap), None)
             if action is not None:
                 action(now_ns)
         self._advance()
 
     def _advance(self) -> None:
         heap, actions = self._heap, self._actions
-        while heap and heap[0] & _SERIAL_MASK not in actions:
+        while heap and heap[0] not in actions:
             heappop(heap)
         self.next_ns = heap[0] >> _SERIAL_BITS if heap else NEVER

@@ -15,13 +15,14 @@ long as it is the next to act: what it does to others lowers that limit at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
+from itertools import repeat
 from typing import Final
 
 from irqsim.clock import NEVER
 from irqsim.errors import LimitError
-from irqsim.kernel.preempt import HARDIRQ_MASK, SOFTIRQ_OFFSET
+from irqsim.kernel.preempt import HARDIRQ_OFFSET, SOFTIRQ_OFFSET
 from irqsim.kernel.state import IDLE, PANIC, SWITCH, Cpu, Frame, Kernel, Path
 from irqsim.kernel.trace import BATCH
 
@@ -30,6 +31,9 @@ INSTANT_STEPS_MAX: Final = 100_000
 
 _RETURNED: Final = -100
 """What a path that has come to its end gives: nothing that a path yields."""
+
+_INTERRUPTED: Final = repeat(0)
+"""The path of a CPU whose state is to be looked at before it goes on."""
 
 
 class Engine:
@@ -73,14 +77,14 @@ class Engine:
         while True:
             if changed:
                 self._deliver()
-            if len(records) >= BATCH:
-                k.trace_flush()
             key = heap[0]
             now_ns = key >> shift
             if queue.next_ns <= now_ns:
                 now_ns = queue.next_ns
                 if now_ns >= self._limit_ns:
                     break
+                if len(records) >= BATCH:
+                    k.trace_flush()
                 k.now_ns = now_ns
                 queue.run_due(now_ns)
                 continue
@@ -93,29 +97,30 @@ class Engine:
                 continue
             # Step this CPU until somebody else acts before it or at the same time.
             others_ns = heap[0] >> shift
-            time = cpu.time
-            is_interrupted = irq[number] or cpu.frame.owed
+            stretch_ns, time = now_ns - cpu.since_ns, cpu.time
+            path: Iterator[int] = _INTERRUPTED if irq[number] or cpu.frame.owed else cpu.frame.path
             while True:
                 k.now_ns = now_ns
-                elapsed_ns = now_ns - cpu.since_ns
-                cpu.since_ns = now_ns
-                if cpu.preempt_count & HARDIRQ_MASK:
-                    time.hardirq_ns += elapsed_ns
+                # Charge the stretch that is over to what the CPU did in it.
+                if cpu.preempt_count >= HARDIRQ_OFFSET:
+                    time.hardirq_ns += stretch_ns
                 elif cpu.preempt_count & SOFTIRQ_OFFSET:
-                    time.softirq_ns += elapsed_ns
+                    time.softirq_ns += stretch_ns
                 else:
-                    self._charge_task(cpu, elapsed_ns)
-                cost_ns = 0 if is_interrupted else next(cpu.frame.path, _RETURNED)
-                if cost_ns <= 0 or (irq[number] and not cpu.irqs_disabled):
-                    cost_ns = self._act(cpu, cost_ns)
-                    if not cost_ns:
-                        break
-                    is_interrupted = False
-                now_ns += cost_ns
-                if now_ns >= queue.next_ns or now_ns >= others_ns or changed:
-                    cpu.due_ns = now_ns
-                    heappush(heap, now_ns << shift | number)
+                    self._charge_task(cpu, stretch_ns)
+                stretch_ns = next(path, _RETURNED)
+                if stretch_ns <= 0 or (irq[number] and not cpu.irqs_disabled):
+                    stretch_ns = self._act(cpu, stretch_ns)
+                    path = cpu.frame.path
+                now_ns += stretch_ns
+                if now_ns >= others_ns or now_ns >= queue.next_ns or changed:
                     break
+            cpu.since_ns = k.now_ns
+            if stretch_ns == NEVER:
+                cpu.due_ns = NEVER
+            else:
+                cpu.due_ns = now_ns
+                heappush(heap, now_ns << shift | number)
         self._finish(end_ns)
 
     def _deliver(self) -> None:
@@ -132,7 +137,7 @@ class Engine:
         self._changed.clear()
 
     def _act(self, cpu: Cpu, cost_ns: int) -> int:
-        """Let a CPU act in this instant; returns how long its next stretch is, 0 if it waits.
+        """Let a CPU act in this instant; returns how long its next stretch is, NEVER if it waits.
 
         `cost_ns` is what its path has just yielded, 0 if nothing yet.
         """
@@ -148,11 +153,12 @@ class Engine:
             elif cost_ns == SWITCH:
                 cpu.frames = cpu.current.frames
                 cpu.frame = cpu.frames[-1]
-            elif cost_ns == PANIC or (cost_ns == IDLE and not irq[number]):
-                cpu.due_ns = NEVER
-                if cost_ns == PANIC:
-                    self.stop()
-                return 0
+            elif cost_ns == IDLE:
+                if not irq[number]:
+                    return NEVER
+            elif cost_ns == PANIC:
+                self.stop()
+                return NEVER
             if irq[number] and not cpu.irqs_disabled:
                 self._take_interrupt(cpu)
             frame = cpu.frame
@@ -202,7 +208,7 @@ class Engine:
         for cpu in k.cpus:
             elapsed_ns = k.now_ns - cpu.since_ns
             cpu.since_ns = k.now_ns
-            if cpu.preempt_count & HARDIRQ_MASK:
+            if cpu.preempt_count >= HARDIRQ_OFFSET:
                 cpu.time.hardirq_ns += elapsed_ns
             elif cpu.preempt_count & SOFTIRQ_OFFSET:
                 cpu.time.softirq_ns += elapsed_ns

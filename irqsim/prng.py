@@ -39,6 +39,7 @@ _WORDS: Final = struct.Struct(f"<{_NR_LANES * _LANE_BITS // 64}Q")
 
 # Fixed point: 1.0 is 1 << 64.  ln 2, rounded down.
 _ONE_BITS: Final = 64
+_HALF: Final = 1 << (_ONE_BITS - 1)
 _LN2: Final = 0xB17217F7D1CF79AB
 
 
@@ -95,7 +96,7 @@ class Stream:
     def exponential(self, mean: int) -> int:
         """Return an exponentially distributed number with this mean."""
         assert mean >= 0
-        return _rounded(self._exponential() * mean)
+        return (self._exponential() * mean + _HALF) >> _ONE_BITS
 
     def normal(self, mean: int, sigma: int) -> int:
         """Return a normally distributed number; what would be negative is 0."""
@@ -107,7 +108,7 @@ class Stream:
             off = x - (1 << _ONE_BITS)
             if self._exponential() >= off * off >> (_ONE_BITS + 1):
                 break
-        deviation = _rounded(x * sigma)
+        deviation = (x * sigma + _HALF) >> _ONE_BITS
         return max(0, mean + deviation if self.bits(1) else mean - deviation)
 
     def _exponential(self) -> int:
@@ -181,7 +182,3 @@ def _block(state: int) -> tuple[int, ...]:
     z = (z ^ z >> 27 & _MASKS) * _FACTOR_2 & _MASKS
     z ^= z >> 31 & _MASKS
     return _WORDS.unpack(z.to_bytes(_WORDS.size, "little"))[-2::-2]
-
-
-def _rounded(fixed_point: int) -> int:
-    return (fixed_point + (1 << (_ONE_BITS - 1))) >> _ONE_BITS
