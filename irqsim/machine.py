@@ -270,7 +270,7 @@ class Machine:
             vec = SOFTIRQ_NAMES.index(spec.name)
             program = self._program(f"softirq.{spec.name}", f"{spec.name.lower()}_action")
             programs.append((program, spec.run))
-            k.softirq_vec[vec] = after(k.softirq_vec[vec], atomic_function(program))
+            k.softirq_vec[vec] = after(k.softirq_vec[vec], program)
         # Compiled last: steps name tasklets that stand further down in the file.
         for program, body in programs:
             compile_program(program, body)

@@ -53,7 +53,7 @@ def interrupt(k: Kernel, cpu: Cpu) -> Path:
             yield k.cost.irq_entry
 
     cpu.preempt_count -= HARDIRQ_OFFSET
-    if cpu.softirq_pending:
+    if cpu.softirq_pending and _may_run_softirqs(k, cpu):
         yield from _invoke_softirq(k, cpu)
     yield k.cost.irq_exit
     if cpu.tif_need_resched:
@@ -118,21 +118,24 @@ def _irq_enter(k: Kernel, cpu: Cpu) -> None:
 def _irq_exit(k: Kernel, cpu: Cpu) -> Path:
     """Source: kernel/softirq.c: irq_exit."""
     cpu.preempt_count -= HARDIRQ_OFFSET
-    if cpu.softirq_pending:
+    if cpu.softirq_pending and _may_run_softirqs(k, cpu):
         yield from _invoke_softirq(k, cpu)
 
 
-def _invoke_softirq(k: Kernel, cpu: Cpu) -> Path:
-    """Run what is pending, if this was the outermost interrupt.
+def _may_run_softirqs(k: Kernel, cpu: Cpu) -> bool:
+    """Whether this was the outermost interrupt, and no ksoftirqd is on its way.
 
     Source: kernel/softirq.c: __irq_exit_rcu, invoke_softirq.
     """
-    if cpu.preempt_count & IN_INTERRUPT_MASK or ksoftirqd_running(k, cpu):
-        return
-    if k.force_irqthreads:
-        yield from wakeup_softirqd(k, cpu)
-    else:
-        yield from handle_softirqs(k, cpu)
+    return not cpu.preempt_count & IN_INTERRUPT_MASK and not ksoftirqd_running(k, cpu)
+
+
+def _invoke_softirq(k: Kernel, cpu: Cpu) -> Path:
+    """Run what is pending, or leave it to the thread.
+
+    Source: kernel/softirq.c: invoke_softirq.
+    """
+    return wakeup_softirqd(k, cpu) if k.force_irqthreads else handle_softirqs(k, cpu)
 
 
 def _give_way(k: Kernel, cpu: Cpu, from_user: bool) -> Path:

@@ -151,7 +151,8 @@ class Task:
     in_user: bool
 
     # kernel/trace.py's cache.
-    contexts: dict[int, Context]
+    contexts: dict[int, dict[int, Context]]
+    """By CPU, and by what else makes a context."""
 
     def __init__(self, comm: str, pid: int, allowed: tuple[int, ...]) -> None:
         self.comm = comm

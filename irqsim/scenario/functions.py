@@ -25,15 +25,15 @@ def atomic_function(program: Program) -> Callable[[Kernel, Cpu], Path]:
 
 
 def after(
-    first: Callable[[Kernel, Cpu], Path], second: Callable[[Kernel, Cpu], Path]
+    duty: Callable[[Kernel, Cpu], Path], program: Program
 ) -> Callable[[Kernel, Cpu], Path]:
     """A vector's built-in duty, then what the scenario adds to it."""
-    if first is softirq.no_action:
-        return second
+    if duty is softirq.no_action:
+        return atomic_function(program)
 
     def path(k: Kernel, cpu: Cpu) -> Path:
-        yield from first(k, cpu)
-        yield from second(k, cpu)
+        yield from duty(k, cpu)
+        yield from run_atomic(k, cpu, program, program.ops)
 
     return path
 

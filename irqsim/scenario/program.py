@@ -16,8 +16,9 @@ from typing import Final, Protocol
 from irqsim.kernel.hrtimer import HrTimer
 from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.locking import Mutex, SpinLock
+from irqsim.kernel.preempt import IN_INTERRUPT_MASK
 from irqsim.kernel.sched import schedule
-from irqsim.kernel.softirq import Tasklet
+from irqsim.kernel.softirq import Tasklet, raise_softirq_no_wake
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.timer import TimerList
 from irqsim.kernel.wait import WaitQueue
@@ -35,10 +36,11 @@ RUN: Final = 0
 DRAW: Final = 1
 CALL: Final = 2
 PATH: Final = 3
-RETURN: Final = 4
-REPEAT: Final = 5
-CHANCE: Final = 6
-IF: Final = 7
+RAISE: Final = 4
+RETURN: Final = 5
+REPEAT: Final = 6
+CHANCE: Final = 7
+IF: Final = 8
 
 
 class Op:
@@ -48,7 +50,8 @@ class Op:
 
     kind: int
     ns: int
-    """RUN: how long; RETURN: the result; REPEAT: how often; CHANCE: parts per million."""
+    """RUN: how long; RAISE: the vector; RETURN: the result; REPEAT: how often; CHANCE: parts per
+    million."""
     duration: Duration | None
     call: Callable[[Kernel, Cpu], None]
     path: Callable[[Kernel, Cpu], Path]
@@ -162,9 +165,13 @@ def run_atomic(k: Kernel, cpu: Cpu, program: Program, ops: tuple[Op, ...]) -> Bo
         kind = op.kind
         if kind == RUN:
             yield op.ns
+        elif kind == RAISE and cpu.irqs_disabled and cpu.preempt_count & IN_INTERRUPT_MASK:
+            # All of raise_softirq() that is left here, and most of what handlers do.
+            raise_softirq_no_wake(k, cpu, op.ns)
+            yield k.cost.softirq_raise
         elif kind == CALL:
             op.call(k, cpu)
-        elif kind == PATH:
+        elif kind == PATH or kind == RAISE:
             yield from op.path(k, cpu)
         elif kind == RETURN:
             return op.ns
@@ -198,7 +205,7 @@ def run_task(k: Kernel, task: Task, program: Program, ops: tuple[Op, ...]) -> Bo
                 yield ns
             else:
                 yield ns
-        elif kind == CALL or kind == PATH:
+        elif kind == CALL or kind == PATH or kind == RAISE:
             if task.in_user:
                 task.in_user = False
                 yield k.cost.syscall

@@ -43,7 +43,7 @@ from irqsim.kernel.wait import WaitQueue, wait_event, wake_up
 from irqsim.kernel.wakeup import wake_up_process
 from irqsim.kernel.workqueue import queue_work
 from irqsim.prng import draw
-from irqsim.scenario.program import CALL, PATH, Op, Program
+from irqsim.scenario.program import CALL, PATH, RAISE, Op, Program
 from irqsim.scenario.spec import Arg
 from irqsim.units import SOFTIRQ_NAMES, Duration
 
@@ -70,7 +70,9 @@ def _ack(program: Program, args: tuple[Arg, ...]) -> Op:
 
 def _raise_softirq(program: Program, args: tuple[Arg, ...]) -> Op:
     vec = SOFTIRQ_NAMES.index(str(args[0]))
-    return _path(lambda k, cpu: raise_softirq(k, cpu, vec))
+    op = Op(RAISE, vec)
+    op.path = lambda k, cpu: raise_softirq(k, cpu, vec)
+    return op
 
 
 def _tasklet_schedule(vec: int) -> Compiler:
