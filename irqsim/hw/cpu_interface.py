@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from irqsim.hw.bank import IDLE_PRIORITY, NOTHING, RANK_SHIFT
+from irqsim.hw.interrupt import IDLE_PRIORITY, NOTHING, RANK_SHIFT
 
 # An acknowledged interrupt: group priority above what the IAR returned.
 _IAR_BITS: Final = 16
@@ -38,13 +38,13 @@ class CpuInterface:
         "acknowledged",
         "bpr",
         "bpr_min",
-        "candidate",
         "eoi_mode",
         "group_mask",
         "idle_threshold",
         "is_enabled",
         "is_forwarding",
         "pmr",
+        "ready",
         "threshold",
     )
 
@@ -64,10 +64,11 @@ class CpuInterface:
         self.acknowledged: list[int] = []
         # Derived.  `threshold` by update(), push() and drop(): only a ranking below it is
         # signalled; `idle_threshold` by update(): what it is while nothing runs.
-        # `candidate` by Gic: the ranking of the most urgent forwardable interrupt.
+        # `ready` by Gic: the rankings of the forwardable interrupts that go to this PE, the
+        # most urgent one, which is the candidate, first.
         self.threshold: int = 0
         self.idle_threshold: int = 0
-        self.candidate: int = NOTHING
+        self.ready: list[int] = [NOTHING]
         self.set_bpr(bpr_min)
 
     def running_priority(self) -> int:

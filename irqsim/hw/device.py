@@ -38,16 +38,19 @@ class Line:
         self.pe: int = pe
         self.is_edge: bool = edge
         self.devices: list[Device] = []
-        # drive() only.
+        # put() only.
         self.is_asserted: bool = False
 
     def drive(self) -> None:
         """Put the wire of a level line to what its devices want."""
-        level = False
         for device in self.devices:
             if device.wants[self.pe] and not device.is_masked:
-                level = True
-                break
+                self.put(True)
+                return
+        self.put(False)
+
+    def put(self, level: bool) -> None:
+        """Put the wire of a level line to this level."""
         if level is not self.is_asserted:
             self.is_asserted = level
             self.wires.set_line(self.intid, level, self.pe)
@@ -103,8 +106,7 @@ class Device:
             if self.is_masked:
                 continue
             if not line.is_edge:
-                if not line.is_asserted:
-                    line.drive()
+                line.put(True)
             elif not line.wires.pulse(line.intid, line.pe):
                 self.nr_merged += 1
 
@@ -116,7 +118,7 @@ class Device:
             self.oldest_ns[pe] = NEVER
             self.nr_services += 1
             line = self._line_of[pe]
-            if line is not None and not line.is_edge:
+            if line is not None and line.is_asserted:
                 line.drive()
         return taken
 

@@ -6,24 +6,24 @@ Theory of operation
 An interrupt goes through three parts, and each of them applies its share of the rule for
 "is this to be signalled":
 
-1. Its bank (the distributor for an SPI, the PE's redistributor for an SGI or PPI) knows
-   whether it is pending, enabled, in the right group and not active: `bank.forwardable`,
-   on whole masks at once.  The result is kept in `bank.ready`.
-2. Of what is ready and targets the PE, the most urgent one is its candidate:
-   `bank.highest`.  A candidate is one integer, the priority above the INTID, so that
-   "smaller" means "served first" and equal priorities fall to the lowest INTID.
+1. The interrupt itself (one of the distributor's for an SPI, of the PE's redistributor for an
+   SGI or PPI) knows whether it is pending, enabled, in the right group and not active:
+   `Interrupt.is_forwardable`.  The result is kept in `is_ready`.
+2. Each PE that it goes to has its ranking then among those in `CpuInterface.ready`, the first
+   of which is the PE's candidate.  A ranking is one integer, the priority above the INTID, so
+   that "smaller" means "served first" and equal priorities fall to the lowest INTID.
 3. The CPU interface lets a candidate through that is below its threshold, which
    `cpu_interface.priority_limit` makes of the enables, the priority mask and the running
    priority.
 
-These three pure functions are the whole rule.  What is derived from them (`ready`,
-`candidate`, `threshold`, and `irq`) is computed anew after every change by the one who
-changed it: first all of the state, then the signals, once.  So `irq` and `changed` show the
-state before and after a call and nothing in between.
+This is the whole rule.  What is derived (`is_ready`, `ready`, `threshold`, and `irq`) is
+computed anew after every change by the one who changed it: first all of the state, then the
+signals, once.  So `irq` and `changed` show the state before and after a call and nothing in
+between.
 
-An SPI exists once; each PE that it targets sees it through the mask `targets`.  Hence a
-pending SPI moves when it is retargeted, and once one PE has acknowledged it, it is active
-and no other PE sees it (1-of-N).  An active interrupt belongs to the PE that acknowledged
+An SPI exists once, and is ready for each PE that it goes to.  Hence a pending SPI moves when
+it is retargeted, and once one PE has acknowledged it, it is active and no other PE sees it
+(1-of-N).  An active interrupt belongs to the PE that acknowledged
 it by way of that PE's list of running priorities, whatever becomes of its route.
 
 Priority drop and deactivation are two things.  EOImode 0 does both at the write to EOIR;
@@ -37,12 +37,13 @@ virtualisation.
 
 from __future__ import annotations
 
+from bisect import insort
 from typing import Final
 
-from irqsim.hw.bank import BIT, NOTHING, RANK_INTID, RANK_SHIFT, Bank, highest, put
 from irqsim.hw.cpu_interface import CpuInterface
 from irqsim.hw.distributor import Distributor
-from irqsim.hw.intid import NR_SGIS, NR_SPIS_MAX, SPI_BASE, SPURIOUS, is_private
+from irqsim.hw.interrupt import RANK_INTID, RANK_SHIFT, Interrupt
+from irqsim.hw.intid import NR_SGIS, NR_SPIS_MAX, SPI_BASE, SPURIOUS
 from irqsim.hw.redistributor import Redistributor
 
 # IAR and EOIR of GICv2 carry the sender of an SGI above the INTID.
@@ -58,6 +59,7 @@ class Gic:
     __slots__ = (
         "_intid_mask",
         "_priority_mask",
+        "_seen_by",
         "changed",
         "cpus",
         "distributor",
@@ -87,15 +89,18 @@ class Gic:
         # The parts: written here and by the registers' module.
         v2 = version == 2
         bpr_min = max(0, 7 - priority_bits) + (0 if v2 else 1)
-        self.distributor: Distributor = Distributor(nr_spis, nr_pes, v2)
-        self.redistributors: list[Redistributor] = [Redistributor(v2) for _ in range(nr_pes)]
+        # IMPDEF: after reset every SPI of a GICv3 is routed to PE 0.
+        self.distributor: Distributor = Distributor(
+            nr_spis, v2, (0,) if not v2 or nr_pes == 1 else ()
+        )
+        self.redistributors: list[Redistributor] = [Redistributor(pe, v2) for pe in range(nr_pes)]
         self.cpus: list[CpuInterface] = [
             CpuInterface(bpr_min, 1 if v2 else 0) for _ in range(nr_pes)
         ]
-        # IMPDEF: after reset every SPI of a GICv3 is routed to PE 0.
-        if not v2 or nr_pes == 1:
-            for intid in range(SPI_BASE, self.nr_intids):
-                self.distributor.set_route(intid, (0,))
+        # By PE and INTID: the interrupts that a PE sees under these numbers.
+        self._seen_by: list[list[Interrupt]] = [
+            each.interrupts + self.distributor.interrupts for each in self.redistributors
+        ]
 
     # Wires.
 
@@ -106,12 +111,19 @@ class Gic:
         Level-sensitive, or no rising edge: True.
         """
         assert NR_SGIS <= intid < self.nr_intids
-        bank: Bank = self.redistributors[pe] if intid < SPI_BASE else self.distributor
-        ready = bank.ready
-        result = bank.set_line(BIT[intid], level)
-        if bank.ready != ready:
-            self._follow(intid, pe)
-        return result
+        interrupt = self._seen_by[pe][intid]
+        if level is interrupt.line:
+            return True
+        interrupt.line = level
+        if level:
+            if not interrupt.is_level:
+                if interrupt.latch:
+                    return False
+                interrupt.latch = True
+            self._judge(interrupt)
+        elif interrupt.is_ready:
+            self._judge(interrupt)
+        return True
 
     def pulse(self, intid: int, pe: int = 0) -> bool:
         """Drive a wire high and low again; return as set_line() does.
@@ -119,16 +131,18 @@ class Gic:
         A level-sensitive interrupt does not notice.
         """
         assert NR_SGIS <= intid < self.nr_intids
-        bank: Bank = self.redistributors[pe] if intid < SPI_BASE else self.distributor
-        ready = bank.ready
-        result = bank.pulse(BIT[intid])
-        if bank.ready != ready:
-            self._follow(intid, pe)
-        return result
+        interrupt = self._seen_by[pe][intid]
+        if interrupt.is_level or interrupt.line:
+            return self.set_line(intid, False, pe)
+        if interrupt.latch:
+            return False
+        interrupt.latch = True
+        self._judge(interrupt)
+        return True
 
     def line(self, intid: int, pe: int = 0) -> bool:
         """Tell whether the wire is high."""
-        return self._bank(intid, pe).line & BIT[intid] != 0
+        return self._interrupt(intid, pe).line
 
     def send_sgi(self, source_pe: int, intid: int, targets: int) -> None:
         """Send a software generated interrupt to the PEs of a mask.
@@ -153,22 +167,19 @@ class Gic:
         Return its INTID, with GICv2 an SGI's sender in bits 12:10; 1023 if there is none.
         """
         cpu = self.cpus[pe]
-        candidate = cpu.candidate
-        if candidate >= cpu.threshold:
+        rank = cpu.ready[0]
+        if rank >= cpu.threshold:
             return SPURIOUS
-        intid = iar = candidate & RANK_INTID
-        bit = BIT[intid]
-        if intid >= SPI_BASE:
-            self.distributor.acknowledge(bit)
-        else:
-            private = self.redistributors[pe]
-            private.acknowledge(bit)
-            if intid < NR_SGIS and self.version == 2:
-                source = private.sgi_source(intid)
-                iar |= source << _SOURCE_SHIFT
-                private.set_sgi_sources(intid, private.sgi_sources[intid] & ~(1 << source))
-        cpu.push(candidate >> RANK_SHIFT, iar)
-        self._follow(intid, pe)
+        iar = rank & RANK_INTID
+        interrupt = self._seen_by[pe][iar]
+        interrupt.is_active = True
+        interrupt.latch = False
+        if interrupt.sources:
+            source = interrupt.source()
+            iar |= source << _SOURCE_SHIFT
+            interrupt.set_sources(interrupt.sources & ~(1 << source))
+        cpu.push(rank >> RANK_SHIFT, iar)
+        self._judge(interrupt)
         return iar
 
     def end_of_interrupt(self, pe: int, iar: int) -> None:
@@ -194,12 +205,10 @@ class Gic:
     def highest_pending(self, pe: int) -> int:
         """Return what acknowledge() would return now, and change nothing (HPPIR)."""
         cpu = self.cpus[pe]
-        if cpu.candidate >= cpu.threshold:
+        if cpu.ready[0] >= cpu.threshold:
             return SPURIOUS
-        intid = cpu.candidate & RANK_INTID
-        if intid < NR_SGIS and self.version == 2:
-            return intid | self.redistributors[pe].sgi_source(intid) << _SOURCE_SHIFT
-        return intid
+        intid = cpu.ready[0] & RANK_INTID
+        return intid | self._seen_by[pe][intid].source() << _SOURCE_SHIFT
 
     def running_priority(self, pe: int) -> int:
         """Return the PE's running group priority, 0xff when idle (RPR)."""
@@ -249,38 +258,44 @@ class Gic:
 
     def set_enabled(self, intid: int, on: bool, pe: int = 0) -> None:
         """Enable or disable an interrupt (ISENABLER, ICENABLER).  It latches either way."""
-        bank = self._bank(intid, pe)
-        bank.enabled = put(bank.enabled, BIT[intid], on)
-        self._update(bank, intid, pe)
+        interrupt = self._interrupt(intid, pe)
+        interrupt.is_enabled = on
+        self._judge(interrupt)
 
     def is_enabled(self, intid: int, pe: int = 0) -> bool:
         """Tell whether an interrupt is enabled."""
-        return self._bank(intid, pe).enabled & BIT[intid] != 0
+        return self._interrupt(intid, pe).is_enabled
 
     def set_group(self, intid: int, group: int, pe: int = 0) -> None:
         """Put an interrupt into Group 1 (IRQ) or 0 (not seen).  Ignored by GICv2."""
         assert group in (0, 1)
         if self.version == 2:
             return
-        bank = self._bank(intid, pe)
-        bank.group = put(bank.group, BIT[intid], group == 1)
-        self._update(bank, intid, pe)
+        interrupt = self._interrupt(intid, pe)
+        interrupt.is_grouped = group == 1
+        self._judge(interrupt)
 
     def group(self, intid: int, pe: int = 0) -> int:
         """Return the group of an interrupt; always 0 with GICv2 (RAZ)."""
         if self.version == 2:
             return 0
-        return 1 if self._bank(intid, pe).group & BIT[intid] else 0
+        return 1 if self._interrupt(intid, pe).is_grouped else 0
 
     def set_priority(self, intid: int, value: int, pe: int = 0) -> None:
         """Set the priority, lower is more urgent; unimplemented bits are RAZ/WI."""
         assert 0 <= value <= 0xFF
-        self._bank(intid, pe).set_priority(intid, value & self._priority_mask)
-        self._follow(intid, pe)
+        interrupt = self._interrupt(intid, pe)
+        old = interrupt.rank
+        interrupt.rank = (value & self._priority_mask) << RANK_SHIFT | intid
+        if interrupt.is_ready:
+            for target in interrupt.pes:
+                self.cpus[target].ready.remove(old)
+                insort(self.cpus[target].ready, interrupt.rank)
+                self._signal(target)
 
     def priority(self, intid: int, pe: int = 0) -> int:
         """Return the priority as implemented."""
-        return self._bank(intid, pe).priority(intid)
+        return self._interrupt(intid, pe).rank >> RANK_SHIFT
 
     def set_edge(self, intid: int, edge: bool, pe: int = 0) -> None:
         """Make an interrupt edge-triggered or level-sensitive (ICFGR).  SGIs ignore it.
@@ -288,15 +303,15 @@ class Gic:
         IMPDEF: latch and wire stay as they are; doing this to an enabled one is
         UNPREDICTABLE.
         """
-        bank = self._bank(intid, pe)
+        interrupt = self._interrupt(intid, pe)
         if intid < NR_SGIS:
             return
-        bank.level = put(bank.level, BIT[intid], not edge)
-        self._update(bank, intid, pe)
+        interrupt.is_level = not edge
+        self._judge(interrupt)
 
     def is_edge(self, intid: int, pe: int = 0) -> bool:
         """Tell whether an interrupt is edge-triggered."""
-        return self._bank(intid, pe).level & BIT[intid] == 0
+        return not self._interrupt(intid, pe).is_level
 
     def set_targets(self, intid: int, mask: int) -> None:
         """Send an SPI to the PEs of a mask (GICv2: ITARGETSR).
@@ -326,113 +341,107 @@ class Gic:
     def targets(self, intid: int) -> int:
         """Return the mask of the PEs that an SPI goes to."""
         assert SPI_BASE <= intid < self.nr_intids
-        return sum(1 << pe for pe in self.distributor.routes[intid])
+        return sum(1 << pe for pe in self._interrupt(intid, 0).pes)
 
     def set_pending(self, intid: int, pe: int = 0) -> None:
         """Make an interrupt pending by software (ISPENDR).  SGIs of GICv2 ignore it."""
-        bank = self._bank(intid, pe)
+        interrupt = self._interrupt(intid, pe)
         if intid < NR_SGIS and self.version == 2:
             return
-        bank.latch |= BIT[intid]
-        self._update(bank, intid, pe)
+        interrupt.latch = True
+        self._judge(interrupt)
 
     def clear_pending(self, intid: int, pe: int = 0) -> None:
         """Clear the latch (ICPENDR); a high level line stays pending.  As set_pending()."""
-        bank = self._bank(intid, pe)
+        interrupt = self._interrupt(intid, pe)
         if intid < NR_SGIS and self.version == 2:
             return
-        bank.latch &= ~BIT[intid]
-        self._update(bank, intid, pe)
+        interrupt.latch = False
+        self._judge(interrupt)
 
     def set_sgi_pending(self, intid: int, sources: int, pe: int) -> None:
         """Make an SGI pending from these PEs as well (GICv2: GICD_SPENDSGIR)."""
         assert self.version == 2
-        private = self.redistributors[pe]
-        private.set_sgi_sources(intid, private.sgi_sources[intid] | sources)
-        self._recompute(pe)
+        interrupt = self.redistributors[pe].interrupts[intid]
+        interrupt.set_sources(interrupt.sources | sources)
+        self._judge(interrupt)
 
     def clear_sgi_pending(self, intid: int, sources: int, pe: int) -> None:
         """Take back an SGI from these PEs (GICv2: GICD_CPENDSGIR)."""
         assert self.version == 2
-        private = self.redistributors[pe]
-        private.set_sgi_sources(intid, private.sgi_sources[intid] & ~sources)
-        self._recompute(pe)
+        interrupt = self.redistributors[pe].interrupts[intid]
+        interrupt.set_sources(interrupt.sources & ~sources)
+        self._judge(interrupt)
 
     def is_pending(self, intid: int, pe: int = 0) -> bool:
         """Tell whether an interrupt is pending, forwarded or not."""
-        return self._bank(intid, pe).pending() & BIT[intid] != 0
+        return self._interrupt(intid, pe).is_pending()
 
     def set_active(self, intid: int, pe: int = 0) -> None:
         """Make an interrupt active, so that it is not signalled (ISACTIVER)."""
-        bank = self._bank(intid, pe)
-        bank.active |= BIT[intid]
-        self._update(bank, intid, pe)
+        interrupt = self._interrupt(intid, pe)
+        interrupt.is_active = True
+        self._judge(interrupt)
 
     def clear_active(self, intid: int, pe: int = 0) -> None:
         """Deactivate an interrupt (ICACTIVER).  The running priority stays."""
-        self._bank(intid, pe)
+        assert 0 <= intid < self.nr_intids
         self._deactivate(intid, pe)
 
     def is_active(self, intid: int, pe: int = 0) -> bool:
         """Tell whether an interrupt is active."""
-        return self._bank(intid, pe).active & BIT[intid] != 0
+        return self._interrupt(intid, pe).is_active
 
     # State first, signals second.
 
-    def _bank(self, intid: int, pe: int) -> Bank:
+    def _interrupt(self, intid: int, pe: int) -> Interrupt:
         assert 0 <= intid < self.nr_intids
-        return self.redistributors[pe] if is_private(intid) else self.distributor
+        return self._seen_by[pe][intid]
 
     def _set_route(self, intid: int, pes: tuple[int, ...]) -> None:
-        old = self.distributor.routes[intid]
-        self.distributor.set_route(intid, pes)
-        for pe in old:
-            self._recompute(pe)
-        self._follow(intid, 0)
+        """Send an SPI to these PEs.
+
+        What is pending moves along.  What is active stays where it was acknowledged.
+        """
+        interrupt = self._interrupt(intid, 0)
+        old, interrupt.pes = interrupt.pes, pes
+        if interrupt.is_ready:
+            for pe in old:
+                self.cpus[pe].ready.remove(interrupt.rank)
+            for pe in pes:
+                insort(self.cpus[pe].ready, interrupt.rank)
+            for pe in (*old, *pes):
+                self._signal(pe)
 
     def _deactivate(self, intid: int, pe: int) -> None:
-        if intid >= self.nr_intids:
-            return
-        bank: Bank = self.redistributors[pe] if intid < SPI_BASE else self.distributor
-        ready = bank.ready
-        bank.deactivate(BIT[intid])
-        if bank.ready != ready:
-            self._follow(intid, pe)
+        if intid < self.nr_intids:
+            interrupt = self._seen_by[pe][intid]
+            interrupt.is_active = False
+            if interrupt.latch or interrupt.line:
+                self._judge(interrupt)
 
-    def _update(self, bank: Bank, intid: int, pe: int) -> None:
-        bank.update()
-        self._follow(intid, pe)
+    def _judge(self, interrupt: Interrupt) -> None:
+        """See whether a changed interrupt is ready now; if that is new, tell its PEs."""
+        is_ready = interrupt.is_forwardable()
+        if is_ready is interrupt.is_ready:
+            return
+        interrupt.is_ready = is_ready
+        for pe in interrupt.pes:
+            ready = self.cpus[pe].ready
+            if is_ready:
+                insort(ready, interrupt.rank)
+            else:
+                ready.remove(interrupt.rank)
+            self._signal(pe)
 
     def _update_cpu(self, pe: int) -> None:
         self.cpus[pe].update()
         self._signal(pe)
 
-    def _follow(self, intid: int, pe: int) -> None:
-        """Recompute the PEs that a changed interrupt concerns."""
-        if intid < SPI_BASE:
-            self._recompute(pe)
-        else:
-            for target in self.distributor.routes[intid]:
-                self._recompute(target)
-
-    def _recompute(self, pe: int) -> None:
-        """Find the PE's candidate anew, and signal."""
-        private = self.redistributors[pe]
-        spis = self.distributor
-        candidate = NOTHING
-        if private.ready:
-            candidate = highest(private.ready, private.levels)
-        if spis.ready:
-            shared = highest(spis.ready & spis.targets[pe], spis.levels)
-            if shared < candidate:
-                candidate = shared
-        self.cpus[pe].candidate = candidate
-        self._signal(pe)
-
     def _signal(self, pe: int) -> None:
-        """Signal what the PE's candidate and the state of its CPU interface amount to."""
+        """Signal anew after a change of what is ready for a PE, or of its CPU interface."""
         cpu = self.cpus[pe]
-        irq = cpu.candidate < cpu.threshold
+        irq = cpu.ready[0] < cpu.threshold
         if irq is not self.irq[pe]:
             self.irq[pe] = irq
             if irq:
