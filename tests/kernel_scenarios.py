@@ -254,7 +254,7 @@ def _line(record: Record, row: str, names: dict[object, str]) -> Line:
         event=name,
         gist=_GISTS[name](event) if name in _GISTS else "",
         text=text.partition(": ")[2] if name != "print" else text,
-        irq=names[event["irq"]] if name.startswith("irq_handler_") else "",
+        irq=names.get(event["irq"], "") if name.startswith("irq_handler_") else "",
     )
 
 

@@ -165,3 +165,13 @@ def test_before_2026_an_expiry_is_logged_as_a_cancellation_too(release: str) -> 
     outcome = run(kernel(release=release) + hrtimer("h", expires="1500us"))
     events = [line.event for line in outcome.lines if line.event.startswith("hrtimer_")]
     assert events[:2] == ["hrtimer_cancel", "hrtimer_expire_entry"]
+
+
+@pytest.mark.xfail(strict=True, reason="hrtimer_cancel() does not wait (bug K21)")
+def test_hrtimer_cancel_waits_for_a_function_that_runs_elsewhere() -> None:
+    """When it returns the timer is neither armed nor running.  Source: hrtimer_cancel()."""
+    outcome = run_free(
+        hrtimer("h", "run 1ms", expires="1ms")
+        + task("a", ["run 1500us", "hrtimer_cancel h", "trace_printk back"], cpu=1)
+    )
+    assert outcome.said_at("back") == 2000

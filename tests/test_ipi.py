@@ -107,6 +107,16 @@ def test_functions_that_wait_share_an_ipi() -> None:
     assert exit_.time_us - entry.time_us == 60
 
 
+@pytest.mark.xfail(strict=True, reason="a call to oneself goes through an IPI (bug K24)")
+def test_a_function_for_this_cpu_runs_at_once() -> None:
+    """Here, with interrupts off, and without an IPI.  Source: generic_exec_single()."""
+    outcome = run_free(
+        task("a", ["smp_call_function 0 30us", "trace_printk after"], cpu=0, mode="kernel")
+    )
+    assert outcome.of("ipi_raise") == []
+    assert outcome.said_at("after") == 30
+
+
 def test_irq_work_runs_after_the_handler_that_queued_it() -> None:
     """An IPI to itself, taken when interrupts come on.  Source: irq_work_queue()."""
     outcome = run(device("d", ["1ms"], ["irq_work_queue 3us", "run 5us"]))

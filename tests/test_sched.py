@@ -287,6 +287,36 @@ def test_an_idle_cpu_switches_as_soon_as_the_interrupt_is_over() -> None:
     assert outcome.times("sched_switch", "swapper/0:R>a")[-1] == 1000
 
 
+def _waker(*steps: str) -> Outcome:
+    """Kernel code that can be preempted wakes a FIFO task on its own CPU at 1 ms."""
+    return run_free(
+        kernel(preempt="full")
+        + _fifo("high", ["wait_event Q"])
+        + task("low", ["run 1ms", *steps, "run 8ms"], cpu=0, mode="kernel")
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="the end of a wake-up is no preemption point (bug K23)")
+@pytest.mark.parametrize("step", ["wake_up Q", "wake_up_process high"])
+def test_who_wakes_a_higher_priority_gives_way_at_once(step: str) -> None:
+    """At the preempt_enable() behind the wake-up: R+.
+
+    Source: try_to_wake_up(): preempt_enable(); __wake_up(): spin_unlock_irqrestore().
+    """
+    outcome = _waker(step)
+    assert outcome.one("sched_switch", "low:R+>high").time_us == 1000
+
+
+@pytest.mark.xfail(strict=True, reason="local_irq_enable() is a preemption point (bug K23)")
+def test_enabling_interrupts_is_no_preemption_point() -> None:
+    """What was asked for meanwhile waits for the next interrupt's end, here the tick's.
+
+    Source: arch_local_irq_enable(); include/linux/preempt.h.
+    """
+    outcome = _waker("local_irq_disable", "wake_up_process high", "local_irq_enable")
+    assert outcome.one("sched_switch", "low:R+>high").time_us == 4000
+
+
 # -- the flag columns --------------------------------------------------------------------
 
 

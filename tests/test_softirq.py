@@ -306,6 +306,35 @@ def test_softirqs_run_before_the_switch_that_the_interrupt_asked_for() -> None:
     ]
 
 
+@pytest.mark.xfail(strict=True, reason="do_softirq() lets interrupts in (bug K22)")
+def test_softirqs_leave_interrupts_as_they_were() -> None:
+    """Off, where bottom halves are enabled in a section without interrupts.
+
+    Source: do_softirq(): local_irq_save(), local_irq_restore().
+    """
+    outcome = run(
+        task(
+            "a",
+            [
+                *("local_irq_disable", "local_bh_disable", *RAISES_BLOCK, "local_bh_enable"),
+                *("trace_printk still off", "local_irq_enable"),
+            ],
+            cpu=0,
+        )
+    )
+    assert outcome.gists("softirq_entry", "print") == ["BLOCK", "still off"]
+    assert outcome.letters("still off") == "d...."
+
+
+@pytest.mark.xfail(strict=True, reason="local_bh_enable() in an interrupt is no mistake (bug K22)")
+def test_enabling_bottom_halves_in_a_hard_interrupt_warns_once() -> None:
+    """A WARN_ON_ONCE(): without words of its own.  Source: __local_bh_enable_ip()."""
+    outcome = run(device("d", ["1ms", "2ms"], ["local_bh_disable", "local_bh_enable"]))
+    warnings = [text for text in outcome.dmesg if text.startswith("WARNING: ")]
+    assert len(warnings) == 1
+    assert "kernel/softirq.c" in warnings[0]
+
+
 # -- ksoftirqd ---------------------------------------------------------------------------
 
 

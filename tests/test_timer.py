@@ -268,3 +268,13 @@ def test_msleep_sleeps_a_jiffy_more_and_wakes_at_a_tick(
     assert outcome.said_at("up") == wakes_us
     assert "a:D>swapper/0" in outcome.switches()
     assert outcome.one("timer_expire_entry").gist == "process_timeout"
+
+
+@pytest.mark.xfail(strict=True, reason="a wake-up ends msleep() early (bug K20)")
+def test_msleep_goes_on_sleeping_when_it_is_woken() -> None:
+    """For what is left of its time.  Source: msleep(): while (timeout)."""
+    outcome = run_free(
+        task("a", ["msleep 20ms", "trace_printk up"], cpu=0)
+        + device("d", ["5ms"], ["wake_up_process a"])
+    )
+    assert outcome.said_at("up") == 28_000
