@@ -442,3 +442,10 @@ def test_sleeping_with_preemption_off_is_reported_where_it_is_counted(begin: str
     assert run(kernel(preempt="full") + text).dmesg[0] == (
         "BUG: scheduling while atomic: a/77/0x00000002"
     )
+
+
+@pytest.mark.xfail(strict=True, reason="only who sleeps is asked (bug K26)")
+def test_yielding_in_an_interrupt_is_reported_too() -> None:
+    """Every schedule() asks.  Source: __schedule(): schedule_debug()."""
+    outcome = run(lasting("20ms") + device("d", ["1ms"], ["sched_yield"]))
+    assert "BUG: scheduling while atomic: swapper/0/0/0x00010000" in outcome.dmesg

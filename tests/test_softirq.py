@@ -454,6 +454,15 @@ def test_forced_threading_leaves_softirqs_of_interrupts_to_ksoftirqd() -> None:
     assert outcome.one("softirq_entry", "BLOCK").comm == "ksoftirqd/0"
 
 
+def test_an_idle_machine_with_forced_threads_comes_to_rest() -> None:
+    """What its last ticks raise is done by ksoftirqd, and asks for nothing more.
+
+    Source: rcu_pending(), tick_nohz_stop_tick(); the run ends by itself.
+    """
+    outcome = run(kernel(threadirqs=True) + device("d", ["1ms"], RAISES_BLOCK), rcu=True)
+    assert outcome.lines[-1].time_us < 100_000
+
+
 # -- what goes wrong ---------------------------------------------------------------------
 
 
