@@ -44,7 +44,7 @@ from irqsim.kernel.state import (
 from irqsim.kernel.timer import TimerList, mod_timer, nsecs_to_jiffies_up, process_timeout
 from irqsim.kernel.wait import WaitQueue
 from irqsim.kernel.wakeup import wake_up_from_outside
-from irqsim.kernel.workqueue import Work, make_workers, queue_work
+from irqsim.kernel.workqueue import Work, enqueue_work, make_workers
 from irqsim.prng import stream
 from irqsim.scenario.compile import compile_program
 from irqsim.scenario.driver import Driver
@@ -168,7 +168,7 @@ class Machine:
             timer = self._delayed[name] = TimerList(
                 object_address(self.kernel),
                 "delayed_work_timer_fn",
-                lambda k, cpu: queue_work(k, cpu, work),
+                lambda k, cpu: enqueue_work(k, cpu, work),
             )
         return timer
 

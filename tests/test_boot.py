@@ -54,7 +54,7 @@ def test_devices_of_one_line_share_its_number() -> None:
     assert machine.line_of("a") is machine.line_of("b")
 
 
-@pytest.mark.xfail(strict=True, reason="the pids of 6.1 are others (bug K19)")
+@pytest.mark.xfail(strict=True, reason="the pids of 6.1 are others")
 def test_kernel_threads_have_the_pids_of_a_real_machine() -> None:
     """As `ps` says on a 6.1 with four CPUs."""
     pids = {each.comm: each.pid for each in _boot().kernel.tasks}

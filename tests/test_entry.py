@@ -252,7 +252,6 @@ def test_a_handler_that_enables_interrupts_warns_and_they_go_off_again() -> None
     assert outcome.letters("next")[0] == "d"
 
 
-@pytest.mark.xfail(strict=True, reason="the warning is each line's, not the boot's (bug K16)")
 def test_the_warning_comes_once_in_all() -> None:
     """WARN_ONCE() is one place in the code.  Source: __handle_irq_event_percpu()."""
     outcome = run(
@@ -271,7 +270,6 @@ def test_an_equal_priority_does_not_preempt_a_handler_that_lets_it() -> None:
     assert outcome.times("irq_handler_entry", "b") == [1100]
 
 
-@pytest.mark.xfail(strict=True, reason="the outer interrupt is never ended (bug K17)")
 def test_a_higher_priority_preempts_a_handler_that_lets_it() -> None:
     """And both lines work on afterwards.  Source: IHI 0069 4.8.5: preemption."""
     outcome = run_free(

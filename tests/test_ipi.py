@@ -107,7 +107,7 @@ def test_functions_that_wait_share_an_ipi() -> None:
     assert exit_.time_us - entry.time_us == 60
 
 
-@pytest.mark.xfail(strict=True, reason="a call to oneself goes through an IPI (bug K24)")
+@pytest.mark.xfail(strict=True, reason="a call to oneself goes through an IPI")
 def test_a_function_for_this_cpu_runs_at_once() -> None:
     """Here, with interrupts off, and without an IPI.  Source: generic_exec_single()."""
     outcome = run_free(

@@ -280,7 +280,7 @@ def test_freeing_ends_the_thread() -> None:
     assert outcome.one("sched_process_exit", "irq/13-d").time_us == 2000
 
 
-@pytest.mark.xfail(strict=True, reason="free_irq() does not wait for its thread (bug K11)")
+@pytest.mark.xfail(strict=True, reason="free_irq() does not wait for its thread")
 def test_free_irq_waits_for_the_end_of_the_thread() -> None:
     """kthread_stop() waits for its exit, the caller in D.  Source: __free_irq()."""
     outcome = run_free(
@@ -328,7 +328,7 @@ def test_a_line_without_autoenable_waits_for_enable_irq() -> None:
     assert outcome.dmesg == []
 
 
-@pytest.mark.xfail(strict=True, reason="enable_irq() asks for an action (bug K12)")
+@pytest.mark.xfail(strict=True, reason="enable_irq() asks for an action")
 def test_enabling_a_line_that_nobody_requested_has_no_message_of_its_own() -> None:
     """A mapped line has a chip: irq_startup() WARNs once that it is not activated.
 

@@ -306,7 +306,7 @@ def test_softirqs_run_before_the_switch_that_the_interrupt_asked_for() -> None:
     ]
 
 
-@pytest.mark.xfail(strict=True, reason="do_softirq() lets interrupts in (bug K22)")
+@pytest.mark.xfail(strict=True, reason="do_softirq() lets interrupts in")
 def test_softirqs_leave_interrupts_as_they_were() -> None:
     """Off, where bottom halves are enabled in a section without interrupts.
 
@@ -326,7 +326,7 @@ def test_softirqs_leave_interrupts_as_they_were() -> None:
     assert outcome.letters("still off") == "d...."
 
 
-@pytest.mark.xfail(strict=True, reason="local_bh_enable() in an interrupt is no mistake (bug K22)")
+@pytest.mark.xfail(strict=True, reason="local_bh_enable() in an interrupt is no mistake")
 def test_enabling_bottom_halves_in_a_hard_interrupt_warns_once() -> None:
     """A WARN_ON_ONCE(): without words of its own.  Source: __local_bh_enable_ip()."""
     outcome = run(device("d", ["1ms", "2ms"], ["local_bh_disable", "local_bh_enable"]))

@@ -313,7 +313,7 @@ def test_a_forced_level_line_is_masked_while_its_thread_runs() -> None:
         pytest.param(
             "none",
             "D",
-            marks=pytest.mark.xfail(strict=True, reason="might_sleep() resched (bug K9)"),
+            marks=pytest.mark.xfail(strict=True, reason="might_sleep() resched"),
         ),
     ],
 )

@@ -219,7 +219,7 @@ def test_deleting_a_timer_that_is_not_armed_is_no_event() -> None:
     assert outcome.of("timer_cancel") == []
 
 
-@pytest.mark.xfail(strict=True, reason="next_expiry does not outlive its timer (bug K4)")
+@pytest.mark.xfail(strict=True, reason="next_expiry does not outlive its timer")
 def test_the_tick_still_looks_for_a_timer_that_has_been_deleted() -> None:
     """del_timer() leaves next_expiry: TIMER is raised once for nothing on a busy CPU.
 
@@ -270,7 +270,7 @@ def test_msleep_sleeps_a_jiffy_more_and_wakes_at_a_tick(
     assert outcome.one("timer_expire_entry").gist == "process_timeout"
 
 
-@pytest.mark.xfail(strict=True, reason="a wake-up ends msleep() early (bug K20)")
+@pytest.mark.xfail(strict=True, reason="a wake-up ends msleep() early")
 def test_msleep_goes_on_sleeping_when_it_is_woken() -> None:
     """For what is left of its time.  Source: msleep(): while (timeout)."""
     outcome = run_free(

@@ -413,5 +413,5 @@ class Kernel:
     # kernel/printk.py's.
     dmesg: list[tuple[int, int, str]]
     said_once: dict[str, None]
-    """What printk_once() has said."""
+    """What printk_once() has said, and the places at which WARN_ONCE() has."""
     console: Callable[[str], None]

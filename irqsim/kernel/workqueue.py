@@ -49,6 +49,7 @@ class Work:
     queue: str
     """The workqueue that its driver uses, by the kernel's variable."""
     is_pending: bool
+    """It waits on its pool, or for its timer: WORK_STRUCT_PENDING."""
 
     def __init__(
         self,
@@ -117,11 +118,18 @@ class WorkerPools:
 def queue_work(k: Kernel, cpu: Cpu, work: Work, target: Cpu | None = None) -> Path:
     """Queue a work on the pool of this CPU, or of `target`; one that waits already stays.
 
-    Source: kernel/workqueue.c: queue_work_on, __queue_work.
+    Source: kernel/workqueue.c: queue_work_on.
     """
-    if work.is_pending:
-        return
-    work.is_pending = True
+    if not work.is_pending:
+        work.is_pending = True
+        yield from enqueue_work(k, cpu, work, target)
+
+
+def enqueue_work(k: Kernel, cpu: Cpu, work: Work, target: Cpu | None = None) -> Path:
+    """Put a work that has been made pending on its pool: at once, or when its timer fires.
+
+    Source: kernel/workqueue.c: __queue_work, delayed_work_timer_fn.
+    """
     saved, cpu.irqs_disabled = cpu.irqs_disabled, True
     pool, pool_cpu = _pool_of(k, work, target or cpu)
     requested = WORK_CPU_UNBOUND[k.arch] if target is None else target.number

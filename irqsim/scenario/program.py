@@ -180,9 +180,13 @@ def run_atomic(k: Kernel, cpu: Cpu, program: Program, ops: tuple[Op, ...]) -> Bo
             yield draw(op.duration, program.stream, program.machine.tick_ns)
         else:
             for body in _chosen(op, cpu, program):
+                began_ns = k.now_ns
                 result = yield from run_atomic(k, cpu, program, body)
                 if result != NO_RESULT:
                     return result
+                if op.kind == REPEAT and k.now_ns == began_ns:
+                    # A round of no duration: the engine counts them.
+                    yield 0
     return NO_RESULT
 
 
@@ -217,9 +221,13 @@ def run_task(k: Kernel, task: Task, program: Program, ops: tuple[Op, ...]) -> Bo
             return op.ns
         else:
             for body in _chosen(op, cpu, program):
+                began_ns = k.now_ns
                 result = yield from run_task(k, task, program, body)
                 if result != NO_RESULT:
                     return result
+                if op.kind == REPEAT and k.now_ns == began_ns:
+                    # A round of no duration: the engine counts them.
+                    yield 0
     return NO_RESULT
 
 

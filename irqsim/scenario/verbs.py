@@ -321,7 +321,8 @@ def _queue_delayed_work(program: Program, args: tuple[Arg, ...]) -> Op:
         delay_ns = draw(duration, program.stream, machine.tick_ns)
         if not delay_ns:
             yield from queue_work(k, cpu, work)
-        elif not work.is_pending and not timer.is_pending:
+        elif not work.is_pending:
+            work.is_pending = True
             mod_timer(k, cpu, timer, k.jiffies + nsecs_to_jiffies_up(k, delay_ns), cpu)
             yield k.cost.timer_manage
 

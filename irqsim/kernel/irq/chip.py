@@ -83,12 +83,15 @@ class GicChip:
         return iar & _IAR_INTID_MASK
 
     def irq_eoi(self, cpu: Cpu, desc: IrqDesc) -> None:
-        """Write EOIR for what this CPU acknowledged last.
+        """Write EOIR for a line: its number, and of an SGI the sender as well.
 
-        Hard interrupts do not nest at Linux's one priority, so one value per CPU suffices.
+        A handler that lets interrupts in may have been preempted by a line of higher priority,
+        and that one is what this CPU acknowledged last.  SGIs are not preempted.
+        Source: drivers/irqchip/irq-gic.c: gic_eoi_irq; irq-gic-v3.c: gic_eoi_irq.
         """
-        number = cpu.number
-        self._gic.end_of_interrupt(number, self._iar[number])
+        number, iar = cpu.number, self._iar[cpu.number]
+        own = iar & _IAR_INTID_MASK == desc.hwirq
+        self._gic.end_of_interrupt(number, iar if own else desc.hwirq)
 
     def end_of_ipi(self, cpu: Cpu) -> None:
         """Write EOIR for an SGI that has no descriptor."""

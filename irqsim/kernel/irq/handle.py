@@ -165,12 +165,14 @@ def handle_irq_event(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
 def _handler_enabled_interrupts(
     k: Kernel, cpu: Cpu, desc: IrqDesc, action: IrqAction
 ) -> None:
-    if not desc.warned_enabled:
-        desc.warned_enabled = True
+    place = "kernel/irq/handle.c __handle_irq_event_percpu"
+    # WARN_ONCE(): once since the boot, whatever the line.
+    if place not in k.said_once:
+        k.said_once[place] = None
         warn(
             k,
             cpu,
-            "kernel/irq/handle.c __handle_irq_event_percpu",
+            place,
             f"irq {desc.irq} handler {action.name} enabled interrupts",
         )
     cpu.irqs_disabled = True

@@ -166,7 +166,6 @@ class IrqDesc:
         "threads_oneshot",
         "tot_count",
         "wait_for_threads",
-        "warned_enabled",
     )
 
     # Fixed when the line is mapped.
@@ -199,7 +198,6 @@ class IrqDesc:
     kstat_irqs: list[int]
     """By CPU."""
     tot_count: int
-    warned_enabled: bool
 
     # kernel/irq/spurious.py's.
     irq_count: int
@@ -245,7 +243,6 @@ class IrqDesc:
         self.istate = 0
         self.kstat_irqs = [0] * nr_cpus
         self.tot_count = 0
-        self.warned_enabled = False
         self.irq_count = 0
         self.irqs_unhandled = 0
         self.last_unhandled = 0
