@@ -175,6 +175,52 @@ class Context:
 Record: TypeAlias = tuple[int, Context, Event]
 
 
+@frozen
+class Lost:
+    """A place in a trace where records of a CPU were overwritten before anybody read them."""
+
+    cpu: int
+    nr: int
+    """0: nobody counted."""
+
+
+@frozen
+class TraceHeader:
+    """What a trace says of itself above its records, or by the form of the first of them."""
+
+    source: str = "trace_pipe"
+    """``ftrace`` (the file trace), ``trace_pipe`` (the same lines, no header), ``latency``
+    (latency-format), ``trace-cmd`` (what its report prints) or ``trace.dat``."""
+    layout: str = "6.1"
+    """The ``--layout`` that has its flag columns, and, as far as can be told, its events."""
+    tracer: str = "nop"
+    has_context: bool = True
+    """Each line says which task ran on which CPU, and when."""
+    has_irq_info: bool = True
+    """There are flag columns; without them Context.flags and preempt_count are 0."""
+    has_tgid: bool = False
+    clock: str = "us"
+    """How fine the times are: ``us``, ``ns``, or ``counts``, and then they are no times."""
+    nr_cpus: int | None = None
+    """CPUs that were online; None here and below: it does not say."""
+    entries_in_buffer: int | None = None
+    entries_written: int | None = None
+    kernel_version: str | None = None
+    """As ``uname -r`` prints it."""
+    preempt_model: str | None = None
+    """As the latency header spells it."""
+
+    @property
+    def is_rt(self) -> bool:
+        """Written by a kernel with the PREEMPT_RT patches."""
+        return self.layout.endswith("-rt") or self.preempt_model == "preempt_rt"
+
+    @property
+    def has_overrun(self) -> bool:
+        """Records were overwritten before the trace was read."""
+        return (self.entries_written or 0) > (self.entries_in_buffer or 0)
+
+
 class EventTable:
     """Interns events and contexts, so that the text of what comes again is made only once.
 

@@ -56,9 +56,16 @@ class LineParser:
 
         Raises TraceFormatError, with neither file nor line number, for any other line.
         """
+        record = self.event(line) or self.latency(line)
+        if record is None:
+            raise TraceFormatError("", None, f"not an event: {line!r}")
+        return record
+
+    def event(self, line: str) -> Record | None:
+        """The record of a line of ``trace`` or ``trace_pipe``; None for any other line."""
         match = _EVENT.fullmatch(line)
         if match is None:
-            return self._parse_latency(line)
+            return None
         head, seconds, fraction, text = match.groups()
         time = int(seconds)
         if fraction is not None:
@@ -68,10 +75,11 @@ class LineParser:
             context = self._keep_context(head, self._parse_head(head))
         return time, context, self._event(text)
 
-    def _parse_latency(self, line: str) -> Record:
+    def latency(self, line: str) -> Record | None:
+        """The record of a line of latency-format; None for any other line."""
         match = _LATENCY.fullmatch(line)
         if match is None:
-            raise TraceFormatError("", None, f"not an event: {line!r}")
+            return None
         head, time, mark, text = match.groups()
         context = self._contexts.get(head)
         if context is None:

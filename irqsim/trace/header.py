@@ -1,0 +1,115 @@
+"""The head of a text trace: what its comments and its first line say of all that follows.
+
+Source: kernel/trace/trace.c: print_trace_header(), print_func_help_header(),
+print_func_help_header_irq(), print_lat_help_header(), trace_default_header().
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import evolve
+
+from irqsim.records import TraceHeader
+from irqsim.trace.layout import LAYOUTS
+
+_TRACER: Final = re.compile(r"# tracer: (\S+)")
+_ENTRIES: Final = re.compile(r"# entries-in-buffer/entries-written: ([0-9]+)/([0-9]+) +#P:([0-9]+)")
+_LATENCY: Final = re.compile(r"# \S+ latency trace v\S+ on (\S+)")
+_COUNTS: Final = re.compile(
+    r"# latency: [0-9]+ us, #([0-9]+)/([0-9]+), CPU#[0-9]+ \| \(M:(\S+) .*#P:([0-9]+)\)"
+)
+_LABEL: Final = re.compile(r"#[ |/]*_-*=> ([^ ]+)")
+_CPUS: Final = re.compile(r"cpus=([0-9]+)")
+_HEAD: Final = re.compile(r"cpus=[0-9]+|version = [0-9]+|CPU [0-9]+ is empty|#.*|\s*")
+_PLAIN: Final = re.compile(
+    r"(?:.{16}|.*?)-[0-9]+( +)(\(.*?\) )?\[[0-9]+\] ([^ ]{4,7}(?= ))? *[0-9]+(\.[0-9]+)?: "
+)
+_LATE: Final = re.compile(r"(?:.{8}|.*?)-[0-9]+ +[0-9]+([^0-9 ][^ ]{3,6}) +[0-9]+(us.)?: ")
+_CLOCKS: Final = {0: "counts", 6: "us", 9: "ns"}
+_DIGITS_MAX: Final = 9
+"""A number with more of them is none of ours."""
+
+
+def read_header(lines: Sequence[str]) -> TraceHeader:
+    """What the lines above the first event say."""
+    header = TraceHeader()
+    labels: list[str] = []
+    for line in lines:
+        if not line.startswith("#"):
+            if cpus := _CPUS.fullmatch(line):
+                header = evolve(header, source="trace-cmd", nr_cpus=_number(cpus[1]))
+        elif label := _LABEL.match(line):
+            if label[1] not in ("CPU#", *labels):
+                labels.append(label[1])
+        else:
+            header = _say(header, line)
+    if header.source in ("ftrace", "latency") and not labels:
+        header = evolve(header, has_irq_info=header.tracer == "function_graph")
+    return evolve(header, layout=_layout(labels, lines) or header.layout)
+
+
+def is_head(line: str) -> bool:
+    """Whether a line can stand above the first event."""
+    return _HEAD.fullmatch(line) is not None
+
+
+def look_at(header: TraceHeader, first: str) -> TraceHeader:
+    """What the first event's line adds to a header, or to none."""
+    if plain := _PLAIN.match(first):
+        _, tgid, letters, fraction = plain.groups()
+        clock = _CLOCKS.get(len(fraction or ".") - 1, "us")
+        header = evolve(header, has_irq_info=letters is not None, has_tgid=tgid is not None)
+    elif late := _LATE.match(first):
+        letters, unit = late.groups()
+        clock = "us" if unit else "counts"
+        header = evolve(header, source="latency")
+    else:
+        return header
+    if letters and len(letters) != len(LAYOUTS[header.layout].columns):
+        layouts = [each.name for each in LAYOUTS.values() if len(each.columns) == len(letters)]
+        header = evolve(header, layout=layouts[0] if layouts else header.layout)
+    return evolve(header, clock=clock)
+
+
+def _say(header: TraceHeader, line: str) -> TraceHeader:
+    if found := _TRACER.match(line):
+        return evolve(header, source="ftrace", tracer=found[1])
+    if found := _ENTRIES.match(line):
+        return evolve(
+            header,
+            entries_in_buffer=_number(found[1]),
+            entries_written=_number(found[2]),
+            nr_cpus=_number(found[3]),
+        )
+    if found := _LATENCY.match(line):
+        return evolve(header, source="latency", kernel_version=found[1])
+    if found := _COUNTS.match(line):
+        return evolve(
+            header,
+            entries_in_buffer=_number(found[1]),
+            entries_written=_number(found[2]),
+            preempt_model=found[3],
+            nr_cpus=_number(found[4]),
+        )
+    if " TGID " in line:
+        return evolve(header, has_tgid=True)
+    return header
+
+
+def _layout(labels: list[str], lines: Sequence[str]) -> str | None:
+    """The oldest layout with these columns, and this place for the CPU."""
+    for layout in LAYOUTS.values():
+        if len(layout.columns) != len(labels):
+            continue
+        # Where the pid is narrow, so is the gap before the CPU.
+        is_narrow = any("TASK-PID   CPU#" in line or "TGIDCPU#" in line for line in lines)
+        if is_narrow == (layout.pid_width == 5) or len(labels) > 4:
+            return layout.name
+    return None
+
+
+def _number(digits: str) -> int | None:
+    return int(digits) if len(digits) <= _DIGITS_MAX else None

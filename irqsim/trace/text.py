@@ -1,0 +1,154 @@
+"""A text trace as records: which of its lines are events, and what the others are.
+
+Lines of a kind come in one form, which the first event decides.  What belongs to the event
+above (the functions of a stack trace, the further lines of a message) becomes part of its
+record; what is no event (comments, ``##### CPU 1 buffer started ####``) is kept as it is for
+whoever wants the same text again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Final, TypeAlias
+
+from irqsim.errors import TraceFormatError
+from irqsim.events import KERNEL_STACK, PRINT, UNKNOWN
+from irqsim.records import Event, Lost, Record
+from irqsim.trace.header import is_head, look_at, read_header
+from irqsim.trace.parse import LineParser, classify, parse_lost
+from irqsim.trace.source import Source
+
+Part: TypeAlias = tuple[int, Record | Lost | None, str]
+"""The number of its first line, what it says (None: nothing), its text with its newlines."""
+
+Form: TypeAlias = Callable[[str], Record | None]
+
+_GROWING: Final = (KERNEL_STACK, PRINT, UNKNOWN)
+"""Events to which more lines may belong."""
+_GROWN_MAX: Final = 1 << 16
+"""Bytes of such an event; the kernel prints 8 kB at most."""
+_HEAD_MAX: Final = 1000
+"""Lines before the first event."""
+_STACK: Final = " => "
+_SHOWN_MAX: Final = 60
+"""Letters of a wrong line that a message repeats."""
+
+
+class TextReader:
+    """Reads one text."""
+
+    def __init__(self, source: Source) -> None:
+        """Read up to the first event.  Raises TraceFormatError."""
+        self._source = source
+        self._lines = source.lines()
+        self._number = 0
+        head, first = self._read_head()
+        self.header = look_at(read_header(head), first)
+        self._parser = LineParser(self.header.layout)
+        self._forms: list[Form] = [self._parser.event, self._parser.latency]
+
+    def parts(self) -> Iterator[list[Part]]:
+        """The whole text, in lists of parts, whose texts together are the text."""
+        held: Part | None = None
+        for lines in self._lines:
+            parts: list[Part] = []
+            held = self._parse(lines, held, parts)
+            yield parts
+        if held is not None:
+            yield [held]
+
+    def _read_head(self) -> tuple[list[str], str]:
+        """The lines above the first event, and this; all of them will be read again."""
+        seen: list[list[str]] = []
+        head: list[str] = []
+        first = ""
+        for lines in self._lines:
+            seen.append(lines)
+            for line in lines:
+                if line and not is_head(line):
+                    first = line.removesuffix("\r")
+                    break
+                head.append(line)
+            if first or len(head) > _HEAD_MAX:
+                break
+        self._lines = chain(seen, self._lines)
+        return head, first
+
+    def _parse(self, lines: list[str], held: Part | None, parts: list[Part]) -> Part | None:
+        """Append the parts of the next lines; what may go on is held back and returned."""
+        newline = "\n" if self._source.ends_with_newline else ""
+        form = self._forms[0]
+        number = self._number
+        try:
+            for line in lines:
+                number += 1
+                record = form(line)
+                if record is None:
+                    held = self._other(number, line, newline, held, parts)
+                    form = self._forms[0]
+                    continue
+                if held is not None:
+                    parts.append(held)
+                    held = None
+                if record[2].tracepoint in _GROWING:
+                    held = (number, record, line + newline)
+                else:
+                    parts.append((number, record, line + newline))
+        except TraceFormatError as error:
+            raise TraceFormatError(self._source.name, number, error.message) from None
+        self._number = number
+        return held
+
+    def _other(
+        self, number: int, line: str, newline: str, held: Part | None, parts: list[Part]
+    ) -> Part | None:
+        """A line that is no event in the form of those before."""
+        stripped = line.removesuffix("\r")
+        text = line + newline
+        kind = classify(stripped)
+        for form in self._forms:
+            record = form(stripped)
+            if record is not None:
+                self._forms.remove(form)
+                self._forms.insert(0, form)
+                if held is not None:
+                    parts.append(held)
+                part = (number, record, text)
+                if record[2].tracepoint in _GROWING:
+                    return part
+                parts.append(part)
+                return None
+        if held is not None:
+            grown = _grow(held, stripped, text, kind)
+            if grown is not None:
+                return grown
+            parts.append(held)
+        if kind == "lost":
+            parts.append((number, Lost(*parse_lost(stripped)), text))
+        elif kind in ("header", "started", "blank", "stack") or is_head(stripped):
+            parts.append((number, None, text))
+        else:
+            shown = stripped if len(stripped) <= _SHOWN_MAX else f"{stripped[:_SHOWN_MAX]}..."
+            raise TraceFormatError("", None, f"not a line of a trace: {shown!r}")
+        return None
+
+
+def _grow(held: Part, line: str, text: str, kind: str) -> Part | None:
+    """An event and one more line of it; None if the line does not belong to it."""
+    number, record, before = held
+    assert isinstance(record, tuple)
+    time, context, event = record
+    first, body = event.values[0], event.values[-1]
+    if len(before) > _GROWN_MAX:
+        return None
+    if event.tracepoint is KERNEL_STACK:
+        if not line.startswith(_STACK):
+            return None
+        symbol = line[len(_STACK) :]
+        values: tuple[str, ...] = (f"{first}\n{symbol}" if first else symbol,)
+    elif kind in ("other", "stack") or (kind == "blank" and event.tracepoint is PRINT):
+        values = (str(first), f"{body}\n{line}")
+    else:
+        return None
+    return number, (time, context, Event(event.tracepoint, values)), before + text
