@@ -20,6 +20,7 @@ from irqsim.simulation import build
 from irqsim.trace.ftrace import TextFormat
 
 WORKLOAD = Path(__file__).parent / "bench" / "w.toml"
+EVERYTHING = Path(__file__).parent / "bench" / "everything.toml"
 REPETITIONS = 5
 LINES_PER_SECOND = 245_000
 """Of simulated time, in this workload: to choose a length by a number of lines."""
@@ -30,12 +31,14 @@ def main() -> None:
     if sys.argv[1:2] == ["--memory"]:
         print(*memory(float(sys.argv[2])))
         return
-    lines, whole, bare = throughput("1s")
-    print(f"workload W, 1 s of simulated time: {lines} lines")
-    for what, seconds in (("whole run          ", whole), ("F, format and write", bare)):
-        speed, cost = lines / seconds, seconds / lines * 1e9
-        print(f"  {what}      {speed:12,.0f} lines/s {cost:9.0f} ns/line")
-    print(f"  whole run / F            {whole / bare:12.1f}")
+    for workload, what in ((WORKLOAD, "W"), (EVERYTHING, "with everything in it, 8 CPUs")):
+        lines, whole, bare = throughput(workload, "1s")
+        print(f"workload {what}: {lines} lines in 1 s of simulated time")
+        for part, seconds in (("whole run          ", whole), ("F, format and write", bare)):
+            speed, cost = lines / seconds, seconds / lines * 1e9
+            print(f"  {part}      {speed:12,.0f} lines/s {cost:9.0f} ns/line")
+        print(f"  whole run / F            {whole / bare:12.1f}")
+    print("workload W:")
     many, four = per_line("64"), per_line("4")
     print(f"  ns/line, 64 CPUs / 4     {many / four:12.2f}")
     print("streamed, in a process of its own:")
@@ -51,32 +54,42 @@ def main() -> None:
     print(f"start-up over bare Python  {start_up():12.0f} ms")
 
 
-def throughput(duration: str) -> tuple[int, float, float]:
+def throughput(workload: Path, duration: str) -> tuple[int, float, float]:
     """Lines, and the median seconds of the whole run and of F."""
     whole, bare, nr_lines = [], [], 0
     for _ in range(REPETITIONS):
-        records, seconds = streamed([f'run.duration="{duration}"'])
+        overrides = [f'run.duration="{duration}"']
+        nr_lines, seconds = streamed(workload, overrides)
         whole.append(seconds)
-        nr_lines = sum(map(len, records))
-        bare.append(formatted(records))
+        kept: list[list[Record]] = []
+        streamed(workload, overrides, kept)
+        bare.append(formatted(kept))
     return nr_lines, statistics.median(whole), statistics.median(bare)
 
 
-def streamed(overrides: list[str]) -> tuple[list[list[Record]], float]:
-    """Run the workload, its lines written to nowhere: the records, and the seconds."""
-    kept: list[list[Record]] = []
-    spec = read_scenario(str(WORKLOAD), overrides)
+def streamed(
+    workload: Path, overrides: list[str], kept: list[list[Record]] | None = None
+) -> tuple[int, float]:
+    """Run a workload, its lines written to nowhere: how many, and the seconds.
+
+    Records that are `kept` cost time as well, the garbage collector's.
+    """
+    nr_lines = 0
+    spec = read_scenario(str(workload), overrides)
     began = time.process_time()
     with open("/dev/null", "wb") as out:
 
         def sink(records: list[Record]) -> None:
-            kept.append(records)
+            nonlocal nr_lines
+            nr_lines += len(records)
+            if kept is not None:
+                kept.append(records)
             out.write(text.lines(records).encode())
 
         simulation = build(spec, sink, is_pipe=True)
         text = simulation.text_format()
         simulation.run()
-    return kept, time.process_time() - began
+    return nr_lines, time.process_time() - began
 
 
 def formatted(batches: list[list[Record]]) -> float:
@@ -93,25 +106,15 @@ def per_line(cpus: str) -> float:
     """Seconds of a line on so many CPUs."""
     times = []
     for _ in range(3):
-        records, seconds = streamed([f"machine.cpus={cpus}", 'run.duration="200ms"'])
-        times.append(seconds / sum(map(len, records)))
+        overrides = [f"machine.cpus={cpus}", 'run.duration="200ms"']
+        nr_lines, seconds = streamed(WORKLOAD, overrides)
+        times.append(seconds / nr_lines)
     return statistics.median(times)
 
 
 def memory(seconds: float) -> tuple[int, int]:
     """Lines of a streamed run of so many simulated seconds, and its peak memory in KiB."""
-    spec = read_scenario(str(WORKLOAD), [f'run.duration="{int(seconds * 1_000_000)}us"'])
-    nr_lines = 0
-    with open("/dev/null", "wb") as out:
-
-        def sink(records: list[Record]) -> None:
-            nonlocal nr_lines
-            nr_lines += len(records)
-            out.write(text.lines(records).encode())
-
-        simulation = build(spec, sink, is_pipe=True)
-        text = simulation.text_format()
-        simulation.run()
+    nr_lines, _ = streamed(WORKLOAD, [f'run.duration="{int(seconds * 1_000_000)}us"'])
     return nr_lines, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
