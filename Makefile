@@ -11,7 +11,7 @@ RUFF  := $(BIN)/ruff check --target-version py311 --line-length 100 --select $(R
          --ignore RUF001,RUF002,RUF003
 TEST  := $(BIN)/python -m pytest
 
-.PHONY: help install run test lint types tidy check explore golden bless mutants bench clean
+.PHONY: help install run test lint types tidy check explore golden bless mutants bench compiled clean
 
 help:  ## print the targets
 	@sed -n 's/^\([a-z]*\):.*## */\1	/p' Makefile | expand -t 12
@@ -55,6 +55,13 @@ mutants: $(READY)  ## faults put into the model on purpose, each caught by a law
 
 bench: $(READY)  ## how fast it is; never fails
 	@for bench in $(wildcard tests/bench_*.py); do $(BIN)/python -m tests.$$(basename $$bench .py); done
+
+compiled: $(READY)  ## the hot modules compiled by mypyc in build/compiled, and the tests run with them
+	rm -rf build/compiled && mkdir -p build/compiled
+	git ls-files -z | xargs -0 cp --parents -t build/compiled
+	cd build/compiled && IRQSIM_COMPILED=1 $(abspath $(BIN))/python setup.py -q build_ext --inplace
+	cd build/compiled && IRQSIM_REFERENCE=$${IRQSIM_REFERENCE:-$(abspath ../shared/reference)} \
+	    $(abspath $(BIN))/python -m pytest -q -n auto --ignore tests/test_properties.py
 
 clean:  ## remove what these targets made
 	rm -rf .venv build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
