@@ -214,3 +214,44 @@ def test_works_run_on_every_release(release: str) -> None:
     """Source: kernel/workqueue.c."""
     outcome = run(kernel(release=release) + work("w") + device("d", ["1ms"], ["queue_work w"]))
     assert _workers(outcome) == ["kworker/0:1"]
+
+
+def test_a_work_does_not_run_beside_itself() -> None:
+    """Queued again while it sleeps, it waits for the worker that runs it; the worker that was
+    woken for it goes back to sleep.  Source: find_worker_executing_work().
+    """
+    outcome = run_free(
+        work("w", "msleep 8ms") + device("d", ["1ms", "2ms"], ["queue_work w"], affinity=[0])
+    )
+    ran = outcome.of("workqueue_execute_start", "workqueue_execute_end")
+    assert [line.event[-3:] for line in ran] == ["art", "end", "art", "end"]
+    assert len({line.comm for line in ran}) == 1
+    assert "kworker/0:2:I>swapper/0" in outcome.switches()
+
+
+def test_a_work_that_runs_is_queued_where_it_runs() -> None:
+    """Whatever CPU was asked for; nobody is woken, since its worker is at work.
+
+    Source: __queue_work(): last_pool.
+    """
+    outcome = run_free(
+        work("w", "run 500us")
+        + device("d", ["1ms"], ["queue_work w"], affinity=[0])
+        + device("e", ["1200us"], ["queue_work w"], affinity=[1], spi=2)
+    )
+    assert [line.text[-17:] for line in outcome.of("workqueue_queue_work", cpu=1)] == [
+        "req_cpu=256 cpu=0"
+    ]
+    assert outcome.of("sched_waking", cpu=1) == []
+    assert [line.cpu for line in outcome.of("workqueue_execute_start")] == [0, 0]
+
+
+def test_the_unbound_pool_runs_its_works_side_by_side() -> None:
+    """Its workers are not counted.  Source: WORKER_NOT_RUNNING, need_more_worker()."""
+    outcome = run_free(
+        work("a", "run 500us", queue="system_unbound_wq")
+        + work("b", "run 500us", queue="system_unbound_wq")
+        + device("d", ["1ms"], ["queue_work a", "queue_work b"], affinity=[0])
+    )
+    assert outcome.times("workqueue_execute_start") == [1000, 1000]
+    assert outcome.of("workqueue_queue_work")[0].text.endswith("req_cpu=256 cpu=-1")

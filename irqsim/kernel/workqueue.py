@@ -1,11 +1,12 @@
 """Workqueues: functions that run later, in process context.
 
 Each CPU has two pools of workers, one of them of high priority, and there is one unbound pool.
-A pool keeps one worker running at a time: the next work starts when the worker is done, or
-when it sleeps.
+A CPU's pool keeps one worker running at a time: the next work starts when the worker is done, or
+when it sleeps.  The unbound pool takes as many workers as there are works.  No work runs beside
+itself: queued again while it runs, it waits for the worker that runs it.
 
 Source: kernel/workqueue.c: __queue_work, insert_work, worker_thread, process_one_work,
-wq_worker_sleeping, wq_worker_running.
+find_worker_executing_work, wq_worker_sleeping, wq_worker_running.
 Differs: a worker that is wanted and not there is made at once, by nobody; idle workers are
 kept; no rescuers, no limit on the works that are active.
 """
@@ -41,7 +42,7 @@ QUEUE_NAMES: Final[dict[str, str]] = {
 class Work:
     """A work_struct.  Changed by the functions below only."""
 
-    __slots__ = ("address", "function", "is_pending", "queue", "symbol")
+    __slots__ = ("address", "function", "is_pending", "queue", "symbol", "worker")
 
     address: int | str
     symbol: str
@@ -50,6 +51,8 @@ class Work:
     """The workqueue that its driver uses, by the kernel's variable."""
     is_pending: bool
     """It waits on its pool, or for its timer: WORK_STRUCT_PENDING."""
+    worker: Worker | None
+    """Who runs it now."""
 
     def __init__(
         self,
@@ -63,6 +66,25 @@ class Work:
         self.function = function
         self.queue = queue
         self.is_pending = False
+        self.worker = None
+
+
+class Worker:
+    """A kworker.  Changed by the functions below only."""
+
+    __slots__ = ("is_idle", "pool", "scheduled", "task")
+
+    task: Task
+    """Set when its thread has been made."""
+    pool: WorkerPool
+    is_idle: bool
+    scheduled: list[Work]
+    """Works that nobody else may take: they were queued while this worker ran them."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self.pool = pool
+        self.is_idle = True
+        self.scheduled = []
 
 
 class WorkerPool:
@@ -70,6 +92,7 @@ class WorkerPool:
 
     __slots__ = (
         "allowed",
+        "cpu",
         "idle",
         "name",
         "nice",
@@ -83,19 +106,22 @@ class WorkerPool:
     """What a worker's name says before the colon."""
     suffix: str
     nice: int
+    cpu: int
+    """-1 of the unbound pool."""
     allowed: tuple[int, ...]
     worklist: list[Work]
-    idle: list[Task]
+    idle: list[Worker]
     """The last that became idle is woken first."""
     nr_running: int
-    """Workers at work that do not sleep."""
+    """Workers at work that do not sleep; none of the unbound pool, which does not manage them."""
     nr_workers: int
 
-    def __init__(self, name: str, suffix: str, nice: int, allowed: tuple[int, ...]) -> None:
+    def __init__(self, name: str, suffix: str, nice: int, cpus: range, is_bound: bool) -> None:
         self.name = name
         self.suffix = suffix
         self.nice = nice
-        self.allowed = allowed
+        self.cpu = cpus[0] if is_bound else -1
+        self.allowed = tuple(cpus)
         self.worklist = []
         self.idle = []
         self.nr_running = 0
@@ -109,10 +135,11 @@ class WorkerPools:
 
     def __init__(self, nr_cpus: int) -> None:
         cpus = range(nr_cpus)
-        self.bound = [WorkerPool(f"kworker/{cpu}", "", 0, (cpu,)) for cpu in cpus]
-        self.highpri = [WorkerPool(f"kworker/{cpu}", "H", HIGHPRI_NICE, (cpu,)) for cpu in cpus]
+        one = [(f"kworker/{cpu}", cpus[cpu : cpu + 1]) for cpu in cpus]
+        self.bound = [WorkerPool(name, "", 0, cpu, True) for name, cpu in one]
+        self.highpri = [WorkerPool(name, "H", HIGHPRI_NICE, cpu, True) for name, cpu in one]
         # Two pools for each CPU come before it: its number is in its workers' names.
-        self.unbound = WorkerPool(f"kworker/u{2 * nr_cpus}", "", 0, tuple(cpus))
+        self.unbound = WorkerPool(f"kworker/u{2 * nr_cpus}", "", 0, cpus, False)
 
 
 def queue_work(k: Kernel, cpu: Cpu, work: Work, target: Cpu | None = None) -> Path:
@@ -131,17 +158,17 @@ def enqueue_work(k: Kernel, cpu: Cpu, work: Work, target: Cpu | None = None) -> 
     Source: kernel/workqueue.c: __queue_work, delayed_work_timer_fn.
     """
     saved, cpu.irqs_disabled = cpu.irqs_disabled, True
-    pool, pool_cpu = _pool_of(k, work, target or cpu)
+    pool = work.worker.pool if work.worker is not None else _pool_of(k, work, target or cpu)
     requested = WORK_CPU_UNBOUND[k.arch] if target is None else target.number
     name = QUEUE_NAMES[work.queue]
     queued = k.events.intern(
-        WORKQUEUE_QUEUE_WORK, work.address, work.symbol, name, requested, pool_cpu
+        WORKQUEUE_QUEUE_WORK, work.address, work.symbol, name, requested, pool.cpu
     )
     trace(k, cpu, queued)
     trace(k, cpu, k.events.intern(WORKQUEUE_ACTIVATE_WORK, work.address, work.symbol))
     pool.worklist.append(work)
     if not pool.nr_running:
-        yield from wake_up_process(k, cpu, _idle_worker(k, pool))
+        yield from _wake_up_worker(k, cpu, pool)
     cpu.irqs_disabled = saved
     yield k.cost.queue_work
 
@@ -153,53 +180,66 @@ def make_workers(k: Kernel) -> None:
         _create_worker(k, pool)
 
 
-def _pool_of(k: Kernel, work: Work, cpu: Cpu) -> tuple[WorkerPool, int]:
-    """The pool, and the CPU that the event prints for it."""
+def _pool_of(k: Kernel, work: Work, cpu: Cpu) -> WorkerPool:
     if work.queue == "system_unbound_wq":
-        return k.worker_pools.unbound, WORK_CPU_UNBOUND[k.arch]
+        return k.worker_pools.unbound
     pools = k.worker_pools.highpri if work.queue == "system_highpri_wq" else k.worker_pools.bound
-    return pools[cpu.number], cpu.number
+    return pools[cpu.number]
 
 
-def _idle_worker(k: Kernel, pool: WorkerPool) -> Task:
+def _wake_up_worker(k: Kernel, cpu: Cpu, pool: WorkerPool) -> Path:
+    """Wake the pool's first idle worker.  Source: kernel/workqueue.c: wake_up_worker."""
     if not pool.idle:
         _create_worker(k, pool)
-    return pool.idle[-1]
+    yield from wake_up_process(k, cpu, pool.idle[-1].task)
 
 
 def _create_worker(k: Kernel, pool: WorkerPool) -> None:
-    holder: list[Task] = []
+    worker = Worker(pool)
     # The first worker of a bound pool was 0, and has gone its way since the boot.
-    number = pool.nr_workers + (0 if pool is k.worker_pools.unbound else 1)
+    number = pool.nr_workers + (1 if pool.cpu >= 0 else 0)
     comm = f"{pool.name}:{number}{pool.suffix}"
-    task = new_task(k, comm, _worker_thread(k, holder, pool), pool.allowed)
-    holder.append(task)
+    task = worker.task = new_task(k, comm, _worker_thread(k, worker), pool.allowed)
     task.nice, task.prio = pool.nice, 120 + pool.nice
     task.weight = weight_of(task.policy, pool.nice)
     task.state = TASK_IDLE
-    task.before_sleep = lambda: _worker_sleeping(k, task, pool)
-    task.after_sleep = lambda: _worker_running(task, pool)
+    if pool.cpu >= 0:
+        task.before_sleep = lambda: _worker_sleeping(k, worker)
+        task.after_sleep = lambda: _worker_running(worker)
     pool.nr_workers += 1
-    pool.idle.append(task)
+    pool.idle.append(worker)
 
 
-def _worker_thread(k: Kernel, holder: list[Task], pool: WorkerPool) -> Path:
+def _worker_thread(k: Kernel, worker: Worker) -> Path:
     """The code of a kworker: take works while there are any, then idle."""
-    task = holder[0]
+    task, pool = worker.task, worker.pool
+    share = 1 if pool.cpu >= 0 else 0
     yield from start_task(k, task)
     while True:
         if pool.worklist and not pool.nr_running:
-            pool.idle.remove(task)
-            pool.nr_running += 1
+            worker.is_idle = False
+            pool.idle.remove(worker)
+            pool.nr_running += share
             while pool.worklist and pool.nr_running <= 1:
-                yield from _process_one_work(k, task, pool.worklist.pop(0))
-            pool.nr_running -= 1
-            pool.idle.append(task)
+                yield from _process_one_work(k, worker, pool.worklist.pop(0))
+                while worker.scheduled:
+                    yield from _process_one_work(k, worker, worker.scheduled.pop(0))
+            pool.nr_running -= share
+            worker.is_idle = True
+            pool.idle.append(worker)
         task.state = TASK_IDLE
         yield from schedule(k, k.cpus[task.cpu])
 
 
-def _process_one_work(k: Kernel, task: Task, work: Work) -> Path:
+def _process_one_work(k: Kernel, worker: Worker, work: Work) -> Path:
+    """Run a work, or leave it to the worker that runs it already."""
+    if work.worker is not None:
+        work.worker.scheduled.append(work)
+        return
+    task, pool = worker.task, worker.pool
+    work.worker = worker
+    if pool.worklist and not pool.nr_running:
+        yield from _wake_up_worker(k, k.cpus[task.cpu], pool)
     # From here on it can be queued again.
     work.is_pending = False
     start = k.events.intern(WORKQUEUE_EXECUTE_START, work.address, work.symbol)
@@ -208,18 +248,20 @@ def _process_one_work(k: Kernel, task: Task, work: Work) -> Path:
     end = k.events.intern(WORKQUEUE_EXECUTE_END, work.address, work.symbol)
     trace(k, k.cpus[task.cpu], end)
     yield from cond_resched(k, k.cpus[task.cpu])
+    work.worker = None
 
 
-def _worker_sleeping(k: Kernel, task: Task, pool: WorkerPool) -> Path:
+def _worker_sleeping(k: Kernel, worker: Worker) -> Path:
     """A worker sleeps in the middle of its work: let another take the next one."""
-    if task in pool.idle:
+    if worker.is_idle:
         return
+    pool = worker.pool
     pool.nr_running -= 1
     if not pool.nr_running and pool.worklist:
-        yield from wake_up_process(k, k.cpus[task.cpu], _idle_worker(k, pool))
+        yield from _wake_up_worker(k, k.cpus[worker.task.cpu], pool)
 
 
-def _worker_running(task: Task, pool: WorkerPool) -> None:
+def _worker_running(worker: Worker) -> None:
     """A worker that slept in the middle of its work goes on with it."""
-    if task not in pool.idle:
-        pool.nr_running += 1
+    if not worker.is_idle:
+        worker.pool.nr_running += 1
