@@ -107,7 +107,6 @@ def test_functions_that_wait_share_an_ipi() -> None:
     assert exit_.time_us - entry.time_us == 60
 
 
-@pytest.mark.xfail(strict=True, reason="a call to oneself goes through an IPI")
 def test_a_function_for_this_cpu_runs_at_once() -> None:
     """Here, with interrupts off, and without an IPI.  Source: generic_exec_single()."""
     outcome = run_free(
@@ -258,3 +257,16 @@ def test_the_cost_of_an_ipi_is_its_way() -> None:
     """`cost.ipi`: from sending to the signal at the target.  Source: the scenario's contract."""
     outcome = run_free(device("d", ["1ms"], ["smp_send_reschedule 1"]), "cost.ipi=7us")
     assert outcome.one("ipi_entry").time_us == 1007
+
+
+def test_an_ipi_to_oneself_is_taken_before_the_next_step() -> None:
+    """The sender waits for its write; and it sends with interrupts on.
+
+    Source: gic_ipi_send_mask(): isb(); irq_work_queue().
+    """
+    outcome = run(
+        task("a", ["irq_work_queue 3us", "trace_printk after"], cpu=0, mode="kernel")
+    )
+    raised, entry = outcome.one("ipi_raise"), outcome.one("ipi_entry", WORK)
+    assert (raised.letters, entry.comm) == (".....", "a")
+    assert entry.time_us < outcome.said_at("after")

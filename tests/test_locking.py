@@ -177,7 +177,7 @@ def _mutual(first_cpu: int, second_cpu: int, steps: Steps) -> Outcome:
 
 def test_a_mutex_has_one_owner_and_its_waiter_sleeps() -> None:
     """D until it is handed over.  Source: __mutex_lock(): TASK_UNINTERRUPTIBLE."""
-    outcome = _mutual(0, 0, ["run 2ms"])
+    outcome = _mutual(0, 0, ["run 1ms", "cond_resched", "run 1ms"])
     assert outcome.said() == ["a out", "b in"]
     assert "b:D>a" in outcome.switches()
     assert outcome.one("sched_waking", "b").comm == "a"

@@ -235,3 +235,22 @@ def test_when_a_device_is_quieted(ack: str, asserted_us: int) -> None:
     if asserted_us:
         text = text.replace(f"{late}us", f"{early}us")
         assert len(run_free(text).of("irq_handler_entry")) == 1
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [
+        ("preempt_disable", "preempt_enable"),
+        ("spin_lock L", "spin_unlock L"),
+        ("mutex_lock M", "mutex_unlock M"),
+    ],
+)
+def test_a_user_task_stays_in_the_kernel_while_it_holds_something(
+    opening: str, closing: str
+) -> None:
+    """It gives way on its way back only, though nothing counts what it holds."""
+    outcome = run_free(
+        task("a", [opening, "run 1ms", closing, "run 1ms"], cpu=0)
+        + task("b", ["run 100us"], cpu=0, start="500us", policy="fifo")
+    )
+    assert outcome.one("sched_switch", "a:R>b").time_us == 1000

@@ -24,15 +24,31 @@ NOTHING_CALLED: Final = "0x0"
 def smp_cross_call(
     k: Kernel, cpu: Cpu, target: Cpu, number: int, callsite: str, callback: str
 ) -> None:
-    """Raise IPI `number` on another CPU, or on this one; the signal arrives a moment later.
+    """Raise IPI `number` on another CPU; the signal arrives a moment later."""
+    _trace_ipi(k, cpu, target, number, callsite, callback)
+    send_ipi(k, cpu.number, 1 << target.number, number)
 
-    Releases that have it (since 6.4) log ipi_send_cpu before ipi_raise.
+
+def ipi_to_self(k: Kernel, cpu: Cpu, number: int, callsite: str, callback: str) -> Path:
+    """Raise IPI `number` on this CPU: where interrupts are on it is taken before the sender
+    goes on.
+
+    Source: drivers/irqchip/irq-gic-v3.c: gic_ipi_send_mask, which waits for its write.
     """
+    _trace_ipi(k, cpu, cpu, number, callsite, callback)
+    yield k.cost.ipi
+    k.gic.send_sgi(cpu.number, number, 1 << cpu.number)
+    yield 0
+
+
+def _trace_ipi(
+    k: Kernel, cpu: Cpu, target: Cpu, number: int, callsite: str, callback: str
+) -> None:
+    """Releases that have it (since 6.4) log ipi_send_cpu before ipi_raise."""
     if k.release.traces_ipi_senders:
         trace(k, cpu, k.events.intern(IPI_SEND_CPU, target.number, callsite, callback))
-    mask = 1 << target.number
-    trace(k, cpu, k.events.intern(IPI_RAISE, _mask_value(k, mask), k.ipi.reasons[number]))
-    send_ipi(k, cpu.number, mask, number)
+    mask = _mask_value(k, 1 << target.number)
+    trace(k, cpu, k.events.intern(IPI_RAISE, mask, k.ipi.reasons[number]))
 
 
 def _mask_value(k: Kernel, mask: int) -> Value:
@@ -47,12 +63,19 @@ def send_ipi(k: Kernel, source: int, targets: int, number: int) -> None:
 
 
 def smp_call_function_single_async(
-    k: Kernel, cpu: Cpu, target: Cpu, function: Callable[[Cpu], Path | None]
-) -> None:
-    """Have `function` run on `target`, in its interrupt; does not wait for it.
+    k: Kernel, cpu: Cpu, target: Cpu, function: Callable[[Cpu], Path]
+) -> Path:
+    """Have `function` run on `target`, in its interrupt, and do not wait for it; on this CPU
+    it is called here, with interrupts off.
 
     Source: kernel/smp.c: generic_exec_single, __smp_call_single_queue.
     """
+    if target is cpu:
+        saved, cpu.irqs_disabled = cpu.irqs_disabled, True
+        yield from function(cpu)
+        cpu.irqs_disabled = saved
+        yield 0
+        return
     target.call_queue.append(function)
     if len(target.call_queue) == 1:
         smp_cross_call(k, cpu, target, k.ipi.call_function, SENT_BY_CALL, CALLED)

@@ -13,7 +13,7 @@ from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IRQ_NONE, IRQ_WAKE_THREAD
 from irqsim.kernel.state import Cpu
 from irqsim.scenario.program import CHANCE, DRAW, IF, REPEAT, RETURN, RUN, Op, Program
 from irqsim.scenario.spec import Arg, Body, Chance, If, Repeat, Step
-from irqsim.scenario.verbs import VERBS
+from irqsim.scenario.verbs import CLOSING, OPENING, VERBS
 from irqsim.units import Duration
 
 IRQRETURN: Final[dict[str, int]] = {
@@ -56,7 +56,9 @@ def _compile_step(program: Program, step: Step | Repeat | Chance | If) -> Op:
         return _compile_run(step.args[0])
     if step.verb == "return":
         return Op(RETURN, IRQRETURN[str(step.args[0])])
-    return VERBS[step.verb](program, step.args)
+    op = VERBS[step.verb](program, step.args)
+    op.opens = (step.verb in OPENING) - (step.verb in CLOSING)
+    return op
 
 
 def _compile_run(duration: Arg) -> Op:

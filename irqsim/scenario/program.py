@@ -46,7 +46,7 @@ IF: Final = 8
 class Op:
     """One compiled step."""
 
-    __slots__ = ("body", "call", "duration", "kind", "ns", "otherwise", "path", "test")
+    __slots__ = ("body", "call", "duration", "kind", "ns", "opens", "otherwise", "path", "test")
 
     kind: int
     ns: int
@@ -56,6 +56,8 @@ class Op:
     call: Callable[[Kernel, Cpu], None]
     path: Callable[[Kernel, Cpu], Path]
     test: Callable[[Cpu], bool]
+    opens: int
+    """1 if a section begins behind it that no user code can be in, -1 if one ends."""
     body: tuple[Op, ...]
     otherwise: tuple[Op, ...]
 
@@ -63,6 +65,7 @@ class Op:
         self.kind = kind
         self.ns = ns
         self.duration = None
+        self.opens = 0
         self.body = ()
         self.otherwise = ()
 
@@ -121,7 +124,7 @@ class Machine(Protocol):
 class Program:
     """A compiled body, and what its steps need to know about where they stand."""
 
-    __slots__ = ("is_user", "machine", "ops", "quiet", "stream", "symbol")
+    __slots__ = ("is_user", "machine", "nr_sections", "ops", "quiet", "stream", "symbol")
 
     # Fixed once it is compiled.
     ops: tuple[Op, ...]
@@ -133,6 +136,10 @@ class Program:
     stream: Stream
     quiet: Callable[[Cpu], None] | None
     """The `ack` step: what it does to this driver's device."""
+
+    # run_task()'s.
+    nr_sections: int
+    """How many locks and the like the task holds that runs it."""
 
     def __init__(
         self,
@@ -148,6 +155,7 @@ class Program:
         self.quiet = quiet
         self.is_user = is_user
         self.ops = ()
+        self.nr_sections = 0
 
 
 def symbol_of(name: str) -> str:
@@ -193,8 +201,9 @@ def run_atomic(k: Kernel, cpu: Cpu, program: Program, ops: tuple[Op, ...]) -> Bo
 def run_task(k: Kernel, task: Task, program: Program, ops: tuple[Op, ...]) -> BodyPath:
     """Run steps in process context.
 
-    A user task is in the kernel between two `run`s, and while it holds interrupts, bottom
-    halves or preemption off; on its way back it gives way if it should.
+    A user task is in the kernel between two `run`s, and from taking a lock, or switching
+    interrupts, bottom halves or preemption off, to the opposite; on its way back it gives way
+    if it should.
     """
     for op in ops:
         cpu = k.cpus[task.cpu]
@@ -204,7 +213,7 @@ def run_task(k: Kernel, task: Task, program: Program, ops: tuple[Op, ...]) -> Bo
             if kind == DRAW:
                 assert op.duration is not None
                 ns = draw(op.duration, program.stream, program.machine.tick_ns)
-            if program.is_user and not cpu.preempt_count and not cpu.irqs_disabled:
+            if program.is_user and not program.nr_sections:
                 yield from return_to_user(k, task)
                 yield ns
             else:
@@ -217,6 +226,7 @@ def run_task(k: Kernel, task: Task, program: Program, ops: tuple[Op, ...]) -> Bo
                 op.call(k, cpu)
             else:
                 yield from op.path(k, cpu)
+            program.nr_sections = max(0, program.nr_sections + op.opens)
         elif kind == RETURN:
             return op.ns
         else:

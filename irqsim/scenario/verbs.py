@@ -24,7 +24,12 @@ from irqsim.kernel.locking import (
     spin_unlock_irqrestore,
 )
 from irqsim.kernel.sched import cond_resched, preempt_check_resched, sched_yield, schedule
-from irqsim.kernel.smp import NOTHING_CALLED, smp_call_function_single_async, smp_cross_call
+from irqsim.kernel.smp import (
+    NOTHING_CALLED,
+    ipi_to_self,
+    smp_call_function_single_async,
+    smp_cross_call,
+)
 from irqsim.kernel.softirq import (
     HI_SOFTIRQ,
     TASKLET_SOFTIRQ,
@@ -203,11 +208,14 @@ def _smp_send_reschedule(program: Program, args: tuple[Arg, ...]) -> Op:
     number = args[0]
     assert isinstance(number, int)
 
-    def call(k: Kernel, cpu: Cpu) -> None:
+    def path(k: Kernel, cpu: Cpu) -> Path:
         site, target = f"{program.symbol}+0x40/0x60", k.cpus[number]
-        smp_cross_call(k, cpu, target, k.ipi.reschedule, site, NOTHING_CALLED)
+        if target is cpu:
+            yield from ipi_to_self(k, cpu, k.ipi.reschedule, site, NOTHING_CALLED)
+        else:
+            smp_cross_call(k, cpu, target, k.ipi.reschedule, site, NOTHING_CALLED)
 
-    return _call(call)
+    return _path(path)
 
 
 def _smp_call_function(program: Program, args: tuple[Arg, ...]) -> Op:
@@ -218,10 +226,7 @@ def _smp_call_function(program: Program, args: tuple[Arg, ...]) -> Op:
     def function(cpu: Cpu) -> Path:
         yield draw(duration, program.stream, program.machine.tick_ns)
 
-    def call(k: Kernel, cpu: Cpu) -> None:
-        smp_call_function_single_async(k, cpu, k.cpus[number], function)
-
-    return _call(call)
+    return _path(lambda k, cpu: smp_call_function_single_async(k, cpu, k.cpus[number], function))
 
 
 def _trace_printk(program: Program, args: tuple[Arg, ...]) -> Op:
@@ -415,3 +420,13 @@ VERBS: Final[dict[str, Compiler]] = {
     "panic": _panic,
 }
 """What each verb runs.  A verb of steps.py that is missing here is refused by later.py."""
+
+OPENING: Final = (
+    "local_irq_disable", "local_bh_disable", "preempt_disable",
+    "spin_lock", "spin_lock_irqsave", "spin_lock_bh", "mutex_lock",
+)  # fmt: skip
+CLOSING: Final = (
+    "local_irq_enable", "local_bh_enable", "preempt_enable",
+    "spin_unlock", "spin_unlock_irqrestore", "spin_unlock_bh", "mutex_unlock",
+)  # fmt: skip
+"""The verbs between which code is the kernel's, whatever a task's mode is."""
