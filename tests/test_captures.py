@@ -39,9 +39,6 @@ from tests.reality import (
 RECORDED: Final = sorted((Path(__file__).parent / "captures").glob("*/scenario.toml"))
 OTHERWISE: Final = {
     "follower-6.12": "the thread is not woken when its line is moved",
-    "held": "a user task leaves the kernel with preemption off; an IPI to oneself comes late",
-    "same-work": "a work that is queued again while it runs is run beside itself",
-    "sleepers": "msleep() ends when somebody wakes the task",
 }
 """Where what was recorded and ours are known to disagree, and why."""
 

@@ -58,10 +58,14 @@ def scenarios() -> list[str]:
 @pytest.fixture(scope="session")
 def compare(reference: Path) -> Any:
     """The module that compares two logs."""
-    path = reference.parent / "lab" / "compare.py"
-    if not path.is_file():
+    if not (reference.parent / "lab" / "compare.py").is_file():
         pytest.skip("no lab beside the captures")
-    spec = importlib.util.spec_from_file_location("compare", path)
+    return load_compare(reference.parent / "lab")
+
+
+def load_compare(lab: Path) -> Any:
+    """The lab's module that compares two logs."""
+    spec = importlib.util.spec_from_file_location("compare", lab / "compare.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

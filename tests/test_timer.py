@@ -270,7 +270,6 @@ def test_msleep_sleeps_a_jiffy_more_and_wakes_at_a_tick(
     assert outcome.one("timer_expire_entry").gist == "process_timeout"
 
 
-@pytest.mark.xfail(strict=True, reason="a wake-up ends msleep() early")
 def test_msleep_goes_on_sleeping_when_it_is_woken() -> None:
     """For what is left of its time.  Source: msleep(): while (timeout)."""
     outcome = run_free(

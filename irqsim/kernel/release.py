@@ -53,6 +53,8 @@ class Release:
     """/proc/interrupts has a row for a line without an action that has counted (until 6.10)."""
     fixed_affinity_errno: Literal["EIO", "EPERM"]
     """What a write to smp_affinity gets of a line that cannot be moved (EPERM since 6.12)."""
+    msleep_adds_one: bool
+    """msleep() sleeps for a jiffy more than asked for (until 6.11)."""
     nr_arm64_ipis: int
     """SGIs that arm64 requests: all eight where backtraces and KGDB have theirs (since 6.7)."""
 
@@ -76,6 +78,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         net_rx_looks_again=False,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
+        msleep_adds_one=True,
         nr_arm64_ipis=7,
     ),
     Release(
@@ -96,6 +99,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         net_rx_looks_again=False,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
+        msleep_adds_one=True,
         nr_arm64_ipis=7,
     ),
     Release(
@@ -116,6 +120,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         net_rx_looks_again=False,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
+        msleep_adds_one=True,
         nr_arm64_ipis=7,
     ),
     Release(
@@ -136,6 +141,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         net_rx_looks_again=True,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
+        msleep_adds_one=True,
         nr_arm64_ipis=7,
     ),
     Release(
@@ -156,6 +162,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         net_rx_looks_again=True,
         lists_freed_irqs=False,
         fixed_affinity_errno="EPERM",
+        msleep_adds_one=False,
         nr_arm64_ipis=8,
     ),
 )

@@ -224,17 +224,22 @@ def process_timeout(task: Task) -> Callable[[Kernel, Cpu], Path]:
 
 
 def msleep(k: Kernel, task: Task, timer: TimerList, duration_ns: int) -> Path:
-    """Sleep for at least so long, in whole jiffies and one more.
+    """Sleep for at least so long, in whole jiffies; woken early, sleep on for the rest.
 
+    The idle task, which must not sleep, does not come back to it.
     Source: kernel/time/timer.c: msleep, schedule_timeout.
     """
-    cpu = k.cpus[task.cpu]
     milliseconds = -(-duration_ns // 1_000_000)
-    timeout = -(-milliseconds * 1_000_000 // k.tick_ns) + 1
-    task.state = TASK_UNINTERRUPTIBLE
-    mod_timer(k, cpu, timer, k.jiffies + timeout, cpu)
-    yield from schedule(k, cpu)
-    del_timer(k, k.cpus[task.cpu], timer)
+    timeout = -(-milliseconds * 1_000_000 // k.tick_ns) + (1 if k.release.msleep_adds_one else 0)
+    while timeout > 0:
+        cpu = k.cpus[task.cpu]
+        expires = k.jiffies + timeout
+        task.state = TASK_UNINTERRUPTIBLE
+        mod_timer(k, cpu, timer, expires, cpu)
+        yield from schedule(k, cpu)
+        cpu = k.cpus[task.cpu]
+        del_timer(k, cpu, timer)
+        timeout = expires - k.jiffies if task is not cpu.idle else 0
 
 
 def _start_event(k: Kernel, timer: TimerList) -> Event:
