@@ -109,6 +109,7 @@ def _configure(k: Kernel, spec: ScenarioSpec) -> None:
     k.cost = CostTable(spec.cost.costs, spec.run.tick)
     k.hz, k.nohz, k.rcu = settings.hz, settings.nohz, settings.rcu
     k.preemption = k.preempt_count_built = settings.preempt in ("full", "rt")
+    k.might_resched = settings.preempt == "voluntary"
     k.folds_need_resched = k.release.folds_need_resched and k.arch == "arm64"
     k.softirq_restart, k.softirq_time_ns = settings.softirq_restart, settings.softirq_time
     k.netdev_budget = settings.netdev_budget

@@ -296,7 +296,6 @@ def _waker(*steps: str) -> Outcome:
     )
 
 
-@pytest.mark.xfail(strict=True, reason="the end of a wake-up is no preemption point")
 @pytest.mark.parametrize("step", ["wake_up Q", "wake_up_process high"])
 def test_who_wakes_a_higher_priority_gives_way_at_once(step: str) -> None:
     """At the preempt_enable() behind the wake-up: R+.
@@ -307,7 +306,6 @@ def test_who_wakes_a_higher_priority_gives_way_at_once(step: str) -> None:
     assert outcome.one("sched_switch", "low:R+>high").time_us == 1000
 
 
-@pytest.mark.xfail(strict=True, reason="local_irq_enable() is a preemption point")
 def test_enabling_interrupts_is_no_preemption_point() -> None:
     """What was asked for meanwhile waits for the next interrupt's end, here the tick's.
 

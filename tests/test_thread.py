@@ -308,14 +308,7 @@ def test_a_forced_level_line_is_masked_while_its_thread_runs() -> None:
 
 @pytest.mark.parametrize(
     ("preempt", "state"),
-    [
-        ("voluntary", "R+"),
-        pytest.param(
-            "none",
-            "D",
-            marks=pytest.mark.xfail(strict=True, reason="might_sleep() resched"),
-        ),
-    ],
+    [("none", "D"), ("voluntary", "R+"), ("full", "R+")],
 )
 def test_a_thread_follows_its_line_through_the_stopper(preempt: str, state: str) -> None:
     """At its next round migration/N sends it on, asleep or preempted where it began to wait.
@@ -337,3 +330,35 @@ def test_a_thread_follows_its_line_through_the_stopper(preempt: str, state: str)
         f"irq/13-d:{state}>migration/0",
         "migration/0:S>swapper/0",
     ]
+
+
+@pytest.mark.parametrize(("release", "when"), [("6.1", 3000), ("6.12", 2000)])
+def test_when_a_thread_follows_its_line(release: str, when: int) -> None:
+    """At its next round, or woken for it as soon as the line has been moved.
+
+    Source: irq_set_thread_affinity(): wake_up_process(); irq_wait_for_interrupt().
+    """
+    outcome = run_free(
+        kernel(release=release)
+        + device("d", ["1ms", "3ms"], thread=["trace_printk t"], flags=ONESHOT, affinity=[0])
+        + device("m", ["2ms"], ["irq_set_affinity d 2"], spi=2)
+    )
+    assert outcome.times("sched_migrate_task", "irq/13-d") == [when]
+    assert [line.cpu for line in outcome.of("print")] == [0, 2]
+
+
+@pytest.mark.parametrize(("release", "cpu"), [("6.1", 0), ("6.12", 2)])
+def test_a_secondary_thread_follows_the_line_too_or_does_not(release: str, cpu: int) -> None:
+    """Source: irq_set_thread_affinity(): action->secondary."""
+    outcome = run_free(
+        kernel(release=release, threadirqs=True)
+        + device(
+            "d",
+            ["1ms", "3ms"],
+            ["return IRQ_WAKE_THREAD"],
+            thread=["trace_printk t"],
+            affinity=[0],
+        )
+        + device("m", ["2ms"], ["irq_set_affinity d 2"], spi=2, flags=["IRQF_NO_THREAD"])
+    )
+    assert [line.cpu for line in outcome.of("print")] == [0, cpu]

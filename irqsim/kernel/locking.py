@@ -12,7 +12,7 @@ from __future__ import annotations
 from irqsim.errors import LimitError
 from irqsim.events import TASK_UNINTERRUPTIBLE
 from irqsim.kernel.preempt import PREEMPT_OFFSET
-from irqsim.kernel.sched import preempt_check_resched, schedule
+from irqsim.kernel.sched import might_sleep, preempt_check_resched, schedule
 from irqsim.kernel.softirq import local_bh_disable, local_bh_enable
 from irqsim.kernel.spin import spin_until
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
@@ -130,6 +130,7 @@ def mutex_lock(k: Kernel, cpu: Cpu, mutex: Mutex) -> Path:
             f"INFO: task {task.comm}:{task.pid} blocked: it waits for mutex {mutex.name!r}, "
             "which it holds itself"
         )
+    yield from might_sleep(k, cpu)
     while mutex.owner is not None:
         owner_cpu = k.cpus[mutex.owner.cpu]
         here = k.cpus[task.cpu]

@@ -55,6 +55,9 @@ class Release:
     """What a write to smp_affinity gets of a line that cannot be moved (EPERM since 6.12)."""
     msleep_adds_one: bool
     """msleep() sleeps for a jiffy more than asked for (until 6.11)."""
+    irq_threads_move_at_once: bool
+    """Interrupt threads are woken to follow their line as soon as it is moved, all of them
+    (since 6.9)."""
     nr_arm64_ipis: int
     """SGIs that arm64 requests: all eight where backtraces and KGDB have theirs (since 6.7)."""
 
@@ -79,6 +82,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
         msleep_adds_one=True,
+        irq_threads_move_at_once=False,
         nr_arm64_ipis=7,
     ),
     Release(
@@ -100,6 +104,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
         msleep_adds_one=True,
+        irq_threads_move_at_once=False,
         nr_arm64_ipis=7,
     ),
     Release(
@@ -121,6 +126,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
         msleep_adds_one=True,
+        irq_threads_move_at_once=False,
         nr_arm64_ipis=7,
     ),
     Release(
@@ -142,6 +148,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
         msleep_adds_one=True,
+        irq_threads_move_at_once=False,
         nr_arm64_ipis=7,
     ),
     Release(
@@ -163,6 +170,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         lists_freed_irqs=False,
         fixed_affinity_errno="EPERM",
         msleep_adds_one=False,
+        irq_threads_move_at_once=True,
         nr_arm64_ipis=8,
     ),
 )

@@ -276,6 +276,15 @@ def cond_resched(k: Kernel, cpu: Cpu) -> Path:
         yield from schedule(k, cpu, preempt=True)
 
 
+def might_sleep(k: Kernel, cpu: Cpu) -> Path:
+    """Give way where the kernel may have to sleep, if it does so of its own free will.
+
+    Source: include/linux/kernel.h: might_sleep, might_resched (CONFIG_PREEMPT_VOLUNTARY).
+    """
+    if k.might_resched:
+        yield from cond_resched(k, cpu)
+
+
 def preempt_check_resched(k: Kernel, cpu: Cpu) -> Path:
     """Where preemption becomes possible again: take it if it was asked for.
 

@@ -324,6 +324,7 @@ class Kernel:
         "irq_default_affinity",
         "irq_desc",
         "jiffies",
+        "might_resched",
         "netdev_budget",
         "netdev_budget_usecs",
         "next_pid",
@@ -362,6 +363,8 @@ class Kernel:
     rcu: bool
     preemption: bool
     """CONFIG_PREEMPTION: the kernel may be preempted (full, rt)."""
+    might_resched: bool
+    """CONFIG_PREEMPT_VOLUNTARY: might_sleep() gives way."""
     preempt_count_built: bool
     """CONFIG_PREEMPT_COUNT: preempt_disable() and spin locks count."""
     folds_need_resched: bool

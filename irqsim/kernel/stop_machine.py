@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from irqsim.events import SCHED_MIGRATE_TASK, TASK_INTERRUPTIBLE
+from irqsim.events import SCHED_MIGRATE_TASK, TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE
 from irqsim.kernel.preempt import PREEMPT_OFFSET
 from irqsim.kernel.sched import (
     activate,
     check_preempt_curr,
+    might_sleep,
     new_task,
     schedule,
     start_task,
@@ -47,8 +48,10 @@ def set_cpus_allowed(k: Kernel, task: Task, allowed: tuple[int, ...]) -> Path:
     cpu = k.cpus[task.cpu]
     cpu.stop_work.append(task)
     yield from wake_up_process(k, cpu, cpu.stopper)
+    yield from might_sleep(k, k.cpus[task.cpu])
     while task.cpu not in allowed:
-        yield from schedule(k, k.cpus[task.cpu], preempt=True)
+        task.state = TASK_UNINTERRUPTIBLE
+        yield from schedule(k, k.cpus[task.cpu])
 
 
 def _stopper(k: Kernel, cpu: Cpu) -> Path:
@@ -59,7 +62,7 @@ def _stopper(k: Kernel, cpu: Cpu) -> Path:
             # A stopper's functions run with one level of preemption held, on every kernel.
             cpu.preempt_count += PREEMPT_OFFSET
             cpu.irqs_disabled = True
-            _migrate(k, cpu, cpu.stop_work.pop(0))
+            yield from _migrate(k, cpu, cpu.stop_work.pop(0))
             cpu.irqs_disabled = False
             cpu.preempt_count -= PREEMPT_OFFSET
             yield 0
@@ -67,11 +70,15 @@ def _stopper(k: Kernel, cpu: Cpu) -> Path:
         yield from schedule(k, cpu)
 
 
-def _migrate(k: Kernel, cpu: Cpu, task: Task) -> None:
-    """Move a task that waits in this CPU's queue to where it may run.
+def _migrate(k: Kernel, cpu: Cpu, task: Task) -> Path:
+    """Move a task that waits in this CPU's queue to where it may run; one that sleeps until it
+    is there is woken there.
 
     Source: kernel/sched/core.c: migration_cpu_stop, move_queued_task.
     """
+    if not task.on_rq:
+        yield from wake_up_process(k, cpu, task)
+        return
     for queue in (cpu.rq.rt, cpu.rq.fair):
         if task in queue:
             queue.remove(task)

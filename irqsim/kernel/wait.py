@@ -9,7 +9,7 @@ Differs: each wake-up serves one waiter, the first (as an exclusive one).
 from __future__ import annotations
 
 from irqsim.events import TASK_UNINTERRUPTIBLE
-from irqsim.kernel.sched import schedule
+from irqsim.kernel.sched import might_sleep, schedule
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.wakeup import wake_up_process
 
@@ -30,6 +30,7 @@ class WaitQueue:
 def wait_event(k: Kernel, cpu: Cpu, queue: WaitQueue) -> Path:
     """Sleep until a wake-up that nobody has used yet."""
     task = cpu.current
+    yield from might_sleep(k, cpu)
     while not queue.nr_events:
         queue.waiters.append(task)
         task.state = TASK_UNINTERRUPTIBLE

@@ -21,7 +21,7 @@ from irqsim.events import (
     Event,
     Tracepoint,
 )
-from irqsim.kernel.sched import activate, check_preempt_curr, send
+from irqsim.kernel.sched import activate, check_preempt_curr, preempt_check_resched, send
 from irqsim.kernel.smp import CALLED, SENT_BY_WAKE_LIST
 from irqsim.kernel.state import MAX_RT_PRIO, Cpu, Kernel, Path, Task
 from irqsim.kernel.trace import trace
@@ -64,6 +64,7 @@ def wake_up_process(k: Kernel, cpu: Cpu, task: Task) -> Path:
             _ttwu_do_activate(k, cpu, target, task, _DEPTH_WAKEUP + extra)
     cpu.irqs_disabled = saved
     yield 0
+    yield from preempt_check_resched(k, cpu)
 
 
 def wake_up_from_outside(k: Kernel, task: Task) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from irqsim.events import TASK_INTERRUPTIBLE
 from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq.irqdomain import TIMER_PPIS
 from irqsim.kernel.irq.manage import irq_set_affinity
 from irqsim.kernel.state import Kernel
 from irqsim.kernel.timer import jiffies_printed
+from irqsim.kernel.wakeup import wake_up_from_outside
 from irqsim.proc.cpumask import read_cpulist, read_cpumask
 from irqsim.proc.errno import EINVAL, EIO, EPERM, FileError
 from irqsim.proc.files import Args, Row, Wildcard
@@ -142,7 +144,9 @@ def _write_affinity(read_cpus: ReadCpus) -> Callable[[System, Args, str], None]:
             raise FileError(EIO if is_io else EPERM, is_write=True)
         cpus = read_cpus(text, len(k.cpus))
         _check_online(k, cpus)
-        irq_set_affinity(k, desc, cpus)
+        for thread in irq_set_affinity(k, desc, cpus):
+            if thread.state == TASK_INTERRUPTIBLE:
+                wake_up_from_outside(k, thread)
 
     return write
 

@@ -141,9 +141,17 @@ def _synchronize_irq(program: Program, args: tuple[Arg, ...]) -> Op:
 
 
 def _irq_set_affinity(program: Program, args: tuple[Arg, ...]) -> Op:
-    cpus = args[1]
+    machine, name, cpus = program.machine, str(args[0]), args[1]
     assert isinstance(cpus, tuple)
-    return _managed(lambda k, cpu, desc: manage.irq_set_affinity(k, desc, cpus))(program, args)
+
+    def path(k: Kernel, cpu: Cpu) -> Path:
+        saved, cpu.irqs_disabled = cpu.irqs_disabled, True
+        for thread in manage.irq_set_affinity(k, machine.line_of(name), cpus):
+            yield from wake_up_process(k, cpu, thread)
+        cpu.irqs_disabled = saved
+        yield k.cost.irq_manage
+
+    return _path(path)
 
 
 def _request_irq(program: Program, args: tuple[Arg, ...]) -> Op:
@@ -168,7 +176,6 @@ def _local_irq_disable(k: Kernel, cpu: Cpu) -> Path:
 def _local_irq_enable(k: Kernel, cpu: Cpu) -> Path:
     cpu.irqs_disabled = False
     yield k.cost.local_irq
-    yield from preempt_check_resched(k, cpu)
 
 
 def _local_bh_disable(k: Kernel, cpu: Cpu) -> Path:

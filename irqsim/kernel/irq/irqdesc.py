@@ -64,6 +64,7 @@ class IrqAction:
         "entry_event",
         "exit_events",
         "flags",
+        "follows_line",
         "handler",
         "irq",
         "is_forced",
@@ -103,6 +104,8 @@ class IrqAction:
     # kernel/irq/thread.py's.
     runthread: bool
     """IRQTF_RUNTHREAD: the thread has been asked to run."""
+    follows_line: bool
+    """IRQTF_AFFINITY: the line has been moved, and the thread is to go along."""
     is_stopped: bool
     """kthread_should_stop()."""
 
@@ -132,6 +135,7 @@ class IrqAction:
         self.thread_mask = 0
         self.warned_no_thread = False
         self.runthread = False
+        self.follows_line = True
         self.is_stopped = False
 
 

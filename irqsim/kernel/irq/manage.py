@@ -25,12 +25,16 @@ from irqsim.kernel.irq.settings import (
     IRQF_SHARED,
     RELEASES_WITH_COND_ONESHOT,
 )
-from irqsim.kernel.irq.thread import irq_setup_forced_threading, setup_irq_thread
+from irqsim.kernel.irq.thread import (
+    irq_set_thread_affinity,
+    irq_setup_forced_threading,
+    setup_irq_thread,
+)
 from irqsim.kernel.preempt import in_interrupt
 from irqsim.kernel.printk import KERN_ERR, printk, warn
 from irqsim.kernel.sched import schedule
 from irqsim.kernel.spin import spin_until
-from irqsim.kernel.state import Cpu, Kernel, Path
+from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.wakeup import wake_up_process
 
 
@@ -224,14 +228,16 @@ def set_effective_cpu(k: Kernel, desc: IrqDesc) -> None:
         desc.chip.irq_set_affinity(desc, desc.effective_cpu)
 
 
-def irq_set_affinity(k: Kernel, desc: IrqDesc, cpus: tuple[int, ...]) -> None:
+def irq_set_affinity(k: Kernel, desc: IrqDesc, cpus: tuple[int, ...]) -> list[Task]:
     """Move a line to other CPUs, at once: what is pending moves along.
 
-    `cpus` are ascending and exist.  Source: kernel/irq/manage.c: irq_set_affinity_locked.
+    `cpus` are ascending and exist.  Returns the threads that are to be woken for it.
+    Source: kernel/irq/manage.c: irq_set_affinity_locked, irq_do_set_affinity.
     """
     desc.affinity = cpus
     desc.affinity_set = True
     set_effective_cpu(k, desc)
+    return irq_set_thread_affinity(k, desc)
 
 
 def is_shared(desc: IrqDesc) -> bool:

@@ -4,8 +4,8 @@ Each action with a thread function has a thread of its own, SCHED_FIFO 50, that 
 line is served.  The primary handler wakes it; being woken again while it runs makes it go round
 once more, without an event.  A one-shot line stays masked until all its threads are done.
 
-Source: kernel/irq/manage.c: irq_thread, irq_finalize_oneshot, setup_irq_thread;
-kernel/irq/handle.c: __irq_wake_thread.
+Source: kernel/irq/manage.c: irq_thread, irq_wait_for_interrupt, irq_thread_check_affinity,
+irq_finalize_oneshot, setup_irq_thread; kernel/irq/handle.c: __irq_wake_thread.
 Differs: a thread exists, asleep, from the request on; that it ran once to get ready is left
 out.
 """
@@ -108,15 +108,12 @@ def irq_thread(k: Kernel, holder: list[Task], desc: IrqDesc, action: IrqAction) 
     assert thread_fn is not None
     yield from start_task(k, task)
     while True:
-        while not action.runthread and not action.is_stopped:
-            task.state = TASK_INTERRUPTIBLE
-            yield from schedule(k, k.cpus[task.cpu])
+        yield from _irq_wait_for_interrupt(k, task, desc, action)
         if not action.runthread:
             break
         action.runthread = False
-        if task.allowed != (desc.effective_cpu,):
-            # IRQTF_AFFINITY: it follows the line at its next round.
-            yield from set_cpus_allowed(k, task, (desc.effective_cpu,))
+        if not k.release.irq_threads_move_at_once:
+            yield from _irq_thread_check_affinity(k, task, desc, action)
         cpu = k.cpus[task.cpu]
         if action.is_forced:
             local_bh_disable(cpu)
@@ -134,6 +131,44 @@ def irq_thread(k: Kernel, holder: list[Task], desc: IrqDesc, action: IrqAction) 
             yield from _irq_wake_secondary(k, k.cpus[task.cpu], desc, action.secondary)
         yield from _wake_threads_waitq(k, task, desc)
     yield from do_exit(k, task)
+
+
+def _irq_wait_for_interrupt(k: Kernel, task: Task, desc: IrqDesc, action: IrqAction) -> Path:
+    """Sleep until the thread is asked to run or to end."""
+    while True:
+        if k.release.irq_threads_move_at_once:
+            yield from _irq_thread_check_affinity(k, task, desc, action)
+        if action.runthread or action.is_stopped:
+            return
+        task.state = TASK_INTERRUPTIBLE
+        yield from schedule(k, k.cpus[task.cpu])
+
+
+def _irq_thread_check_affinity(
+    k: Kernel, task: Task, desc: IrqDesc, action: IrqAction
+) -> Path:
+    """Go where the line went, if it was moved."""
+    if action.follows_line:
+        action.follows_line = False
+        if task.allowed != (desc.effective_cpu,):
+            yield from set_cpus_allowed(k, task, (desc.effective_cpu,))
+
+
+def irq_set_thread_affinity(k: Kernel, desc: IrqDesc) -> list[Task]:
+    """Have the threads of a line that was moved follow it: at their next round, or, where
+    they do so at once, when they are woken for it.  Returns those to be woken.
+
+    A thread function of a forced handler is left behind by those that wait.
+    Source: kernel/irq/manage.c: irq_set_thread_affinity.
+    """
+    at_once = k.release.irq_threads_move_at_once
+    threads = []
+    for action in desc.actions:
+        for each in (action, action.secondary):
+            if each is not None and each.thread is not None and (at_once or each is action):
+                each.follows_line = True
+                threads.append(each.thread)
+    return threads if at_once else []
 
 
 def _irq_finalize_oneshot(k: Kernel, desc: IrqDesc, action: IrqAction) -> Path:
