@@ -29,6 +29,7 @@ from irqsim.proc.tracefs import (
     write_options,
 )
 from irqsim.recording import Recording, Sink
+from irqsim.records import TraceHeader
 from irqsim.scenario.driver import Driver
 from irqsim.scenario.spec import AtCommand, AtSpec, ScenarioSpec
 from irqsim.trace.ftrace import TextFormat
@@ -166,21 +167,33 @@ class Simulation:
 
     def header(self, text: TextFormat) -> str:
         """What stands above the lines of `trace`."""
+        return text.header_of(self.trace_header())
+
+    def trace_header(self) -> TraceHeader:
+        """What the trace says of itself, with the counts of now."""
         kernel = self.spec.kernel
-        return text.header(
-            self._system.tracer,
+        options = self.trace_options
+        return TraceHeader(
+            source="latency" if "latency-format" in options else "ftrace",
+            layout=self._layout(),
+            tracer=self._system.tracer,
+            has_irq_info="irq-info" in options,
+            has_tgid="record-tgid" in options,
+            clock="ns",
+            nr_cpus=self.online_cpus,
             entries_in_buffer=self.entries_in_buffer,
             entries_written=self.entries_written,
-            online_cpus=self.online_cpus,
             kernel_version=self.kernel.release.version,
             preempt_model=PREEMPT_MODELS[kernel.preempt],
         )
 
-    def _text_format(self, options: tuple[str, ...], layout: str | None = None) -> TextFormat:
+    def _layout(self) -> str:
         kernel = self.spec.kernel
-        is_rt = kernel.preempt == "rt"
+        return "6.1-rt" if kernel.preempt == "rt" else kernel.release
+
+    def _text_format(self, options: tuple[str, ...], layout: str | None = None) -> TextFormat:
         return TextFormat(
-            layout or ("6.1-rt" if is_rt else kernel.release),
+            layout or self._layout(),
             irq_info="irq-info" in options,
             record_tgid="record-tgid" in options,
             latency="latency-format" in options,

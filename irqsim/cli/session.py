@@ -15,7 +15,7 @@ from irqsim.errors import IrqsimError
 from irqsim.records import Record
 from irqsim.scenario.spec import AtCommand, AtSpec, ScenarioSpec
 from irqsim.simulation import Simulation, build
-from irqsim.trace.formats import FORMATS, Log
+from irqsim.trace.formats import FORMATS, Log, Target
 from irqsim.trace.output import LineStream, Tree, seconds
 from irqsim.units import format_ns, parse_time
 
@@ -109,13 +109,17 @@ def _run(spec: ScenarioSpec, wanted: Wanted, stream: LineStream | None = None) -
     reads = [cat.path for cat in wanted.cats if cat.time_ns is None]
     simulation = build(spec, sink, reads=reads, is_pipe=format.is_pipe)
     log: Log = format.open(
-        lambda: simulation.text_format(wanted.layout), stream or standard_output()
+        Target(
+            stream or standard_output(),
+            make_text=lambda: simulation.text_format(wanted.layout),
+            header=lambda: simulation.trace_header(),
+        )
     )
     if wanted.verbosity >= 0:
         simulation.on_console = _console(progress)
     simulation.run(progress if progress.is_shown else None)
     progress.clear()
-    log.finish(simulation.header)
+    log.finish()
     return simulation
 
 

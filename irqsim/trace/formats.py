@@ -1,87 +1,98 @@
-"""The formats that a run can be printed in, as one table.
+"""The formats that a trace can be written in, as one table.
 
-A log takes records in batches, in their final order, and is finished once.  What a format
-prints while the run goes on is what no header or count has to wait for.
+A run and a conversion write through the same logs.  A log takes records, and where some were
+lost, in batches, in their final order, and is finished once.  What a format writes before
+that is what no header or count has to wait for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, TypeAlias
 
 from attrs import frozen
 
-from irqsim.records import Record
+from irqsim.records import Lost, Record, TraceHeader
 from irqsim.trace.ftrace import TextFormat
 from irqsim.trace.output import LineStream, Spool
 
-MakeText = Callable[[], TextFormat]
-"""Says how lines are printed; asked when the first records come, and not before."""
+Item: TypeAlias = Record | Lost
+
+
+@frozen
+class Target:
+    """Where a log goes, and what its format may ask for."""
+
+    stream: LineStream
+    make_text: Callable[[], TextFormat]
+    """How lines are printed; asked when the first records come, and not before."""
+    header: Callable[[], TraceHeader]
+    """What is known of the trace so far; its counts are those of the end only at the end."""
+    options: tuple[str, ...] = ()
+    """Options of the format, such as ``markers``."""
 
 
 class Log(Protocol):
     """A format's writer."""
 
-    def add(self, records: list[Record]) -> None:
+    def add(self, items: Sequence[Item]) -> None:
         """Take the next records."""
 
-    def finish(self, header: Callable[[TextFormat], str]) -> None:
-        """Write what had to wait for the end; `header` is that of the file `trace`."""
+    def finish(self) -> None:
+        """Write what had to wait for the end."""
 
 
 class TraceLog:
     """The file `trace`: its header counts the records that follow it."""
 
-    def __init__(self, make_text: MakeText, stream: LineStream) -> None:
-        self._make_text = make_text
+    def __init__(self, target: Target) -> None:
+        self._target = target
         self._text: TextFormat | None = None
-        self._stream = stream
         self._spool = Spool()
 
-    def add(self, records: list[Record]) -> None:
+    def add(self, items: Sequence[Item]) -> None:
         """Take the next records."""
         if self._text is None:
-            self._text = self._make_text()
-        self._spool.write(self._text.lines(records))
+            self._text = self._target.make_text()
+        self._spool.write(self._text.items(items))
 
-    def finish(self, header: Callable[[TextFormat], str]) -> None:
+    def finish(self) -> None:
         """Write the header, and the lines behind it."""
-        text = self._text or self._make_text()
+        text = self._text or self._target.make_text()
         self._spool.write(text.finish())
-        self._stream.write(header(text))
-        self._spool.copy_to(self._stream)
+        self._target.stream.write(text.header_of(self._target.header()))
+        self._spool.copy_to(self._target.stream)
 
 
 class PipeLog:
     """The file `trace_pipe`: no header, and every line as soon as it is known."""
 
-    def __init__(self, make_text: MakeText, stream: LineStream) -> None:
-        self._make_text = make_text
+    def __init__(self, target: Target) -> None:
+        self._target = target
         self._text: TextFormat | None = None
-        self._stream = stream
 
-    def add(self, records: list[Record]) -> None:
+    def add(self, items: Sequence[Item]) -> None:
         """Write the next records."""
         if self._text is None:
-            self._text = self._make_text()
-        self._stream.write(self._text.lines(records))
+            self._text = self._target.make_text()
+        self._target.stream.write(self._text.items(items))
 
-    def finish(self, header: Callable[[TextFormat], str]) -> None:
+    def finish(self) -> None:
         """Write what the text kept back."""
         if self._text is not None:
-            self._stream.write(self._text.finish())
+            self._target.stream.write(self._text.finish())
 
 
 class NoLog:
     """Nothing."""
 
-    def __init__(self, make_text: MakeText, stream: LineStream) -> None:
+    def __init__(self, target: Target) -> None:
         pass
 
-    def add(self, records: list[Record]) -> None:
+    def add(self, items: Sequence[Item]) -> None:
         """Forget the records."""
 
-    def finish(self, header: Callable[[TextFormat], str]) -> None:
+    def finish(self) -> None:
         """Write nothing."""
 
 
@@ -91,16 +102,20 @@ class OutputFormat:
 
     name: str
     what: str
-    open: Callable[[MakeText, LineStream], Log]
+    open: Callable[[Target], Log]
     is_pipe: bool = False
     """Printed while the run goes on, to whoever reads along."""
+    is_text: bool = False
+    """Lines as the kernel prints them: a text read in the same layout is copied."""
 
 
 FORMATS: Final[dict[str, OutputFormat]] = {
     each.name: each
     for each in (
-        OutputFormat("trace", "the file of tracefs, with its header", TraceLog),
-        OutputFormat("trace_pipe", "no header, streamed line by line", PipeLog, is_pipe=True),
+        OutputFormat("trace", "the file of tracefs, with its header", TraceLog, is_text=True),
+        OutputFormat(
+            "trace_pipe", "no header, streamed line by line", PipeLog, is_pipe=True, is_text=True
+        ),
         OutputFormat("none", "nothing", NoLog),
     )
 }

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from irqsim.events import UNKNOWN_TGID, Context, Record
+from irqsim.records import Lost, TraceHeader
 from irqsim.trace.layout import LAYOUTS, Layout, column_header, flag_letters, latency_column_header
 from irqsim.trace.payload import Payloads
 
@@ -38,6 +39,7 @@ class TextFormat:
     """
 
     __slots__ = (
+        "_after_pending",
         "_annotated",
         "_begin_ns",
         "_heads",
@@ -86,6 +88,8 @@ class TextFormat:
         self._prefix = ""
         self._pending: Record | None = None
         """With latency: the record that waits for the time of the next."""
+        self._after_pending = ""
+        """Lines of lost events that come behind it."""
         self._annotated: dict[int, bool] = {}
         self._is_first = True
 
@@ -117,6 +121,36 @@ class TextFormat:
             f"#    {'-' * 17}\n#\n{latency_column_header(self.layout)}"
         )
 
+    def header_of(self, header: TraceHeader) -> str:
+        """The same, as a header says it; what that leaves open is as in header()."""
+        return self.header(
+            header.tracer,
+            entries_in_buffer=header.entries_in_buffer or 0,
+            entries_written=header.entries_written or 0,
+            online_cpus=header.nr_cpus or 1,
+            kernel_version=header.kernel_version or "6.1.0",
+            preempt_model=header.preempt_model or "desktop",
+        )
+
+    def items(self, items: Sequence[Record | Lost]) -> str:
+        """The lines of records, and of what was lost between them."""
+        parts: list[str] = []
+        records: list[Record] = []
+        for item in items:
+            if not isinstance(item, Lost):
+                records.append(item)
+                continue
+            parts.append(self.lines(records))
+            records = []
+            line = lost_events_line(item.cpu, item.nr)
+            # With latency, the record above still waits for the time of the next.
+            if self._pending is None:
+                parts.append(line)
+            else:
+                self._after_pending += line
+        parts.append(self.lines(records))
+        return "".join(parts)
+
     def lines(self, records: Sequence[Record]) -> str:
         """The next records' lines.  Call finish() after the last."""
         if self.latency:
@@ -131,8 +165,9 @@ class TextFormat:
         """What lines() kept back."""
         if self._pending is None:
             return ""
-        line = self._latency_line(self._pending, self._pending[0])
+        line = self._latency_line(self._pending, self._pending[0]) + self._after_pending
         self._pending = None
+        self._after_pending = ""
         return line
 
     def _default_lines(self, records: Sequence[Record]) -> str:
@@ -203,6 +238,9 @@ class TextFormat:
         for record in records:
             if self._pending is not None:
                 parts.append(self._latency_line(self._pending, record[0]))
+                if self._after_pending:
+                    parts.append(self._after_pending)
+                    self._after_pending = ""
             self._pending = record
         return "".join(parts)
 

@@ -12,8 +12,10 @@ from typing import Final
 
 from attrs import evolve
 
-from irqsim.records import TraceHeader
+from irqsim.events import TRACEPOINT_BY_NAME
+from irqsim.records import TraceHeader, release_number
 from irqsim.trace.layout import LAYOUTS
+from irqsim.trace.payload import Payloads
 
 _TRACER: Final = re.compile(r"# tracer: (\S+)")
 _ENTRIES: Final = re.compile(r"# entries-in-buffer/entries-written: ([0-9]+)/([0-9]+) +#P:([0-9]+)")
@@ -24,11 +26,14 @@ _COUNTS: Final = re.compile(
 _LABEL: Final = re.compile(r"#[ |/]*_-*=> ([^ ]+)")
 _CPUS: Final = re.compile(r"cpus=([0-9]+)")
 _HEAD: Final = re.compile(r"cpus=[0-9]+|version = [0-9]+|CPU [0-9]+ is empty|#.*|\s*")
+_NOTE: Final = re.compile(r" -{20,}| *[0-9.]* \|? *[0-9]+\) .* => .*|\[LINE TOO BIG\]")
 _PLAIN: Final = re.compile(
-    r"(?:.{16}|.*?)-[0-9]+( +)(\(.*?\) )?\[[0-9]+\] ([^ ]{4,7}(?= ))? *[0-9]+(\.[0-9]+)?: "
+    r"(?:.{16}|.*?)-([0-9]+ +)(\(.*?\) )?\[[0-9]+\] ([^ ]{4,7}(?= ))? *[0-9]+(\.[0-9]+)?: "
 )
 _LATE: Final = re.compile(r"(?:.{8}|.*?)-[0-9]+ +[0-9]+([^0-9 ][^ ]{3,6}) +[0-9]+(us.)?: ")
 _CLOCKS: Final = {0: "counts", 6: "us", 9: "ns"}
+_VERSION: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
+_TEXT: Final = re.compile(r"[0-9](?:us.)?: ([a-z_]+): (.*)")
 _DIGITS_MAX: Final = 9
 """A number with more of them is none of ours."""
 
@@ -56,22 +61,58 @@ def is_head(line: str) -> bool:
     return _HEAD.fullmatch(line) is not None
 
 
+def is_note(line: str) -> bool:
+    """Whether a line that is no event, and no comment, can stand among events."""
+    return _NOTE.fullmatch(line) is not None or is_head(line)
+
+
 def look_at(header: TraceHeader, first: str) -> TraceHeader:
     """What the first event's line adds to a header, or to none."""
     if plain := _PLAIN.match(first):
-        _, tgid, letters, fraction = plain.groups()
+        pid, tgid, letters, fraction = plain.groups()
+        width = len(pid) - 1
         clock = _CLOCKS.get(len(fraction or ".") - 1, "us")
         header = evolve(header, has_irq_info=letters is not None, has_tgid=tgid is not None)
     elif late := _LATE.match(first):
         letters, unit = late.groups()
+        width = 0
         clock = "us" if unit else "counts"
         header = evolve(header, source="latency")
     else:
         return header
     if letters and len(letters) != len(LAYOUTS[header.layout].columns):
-        layouts = [each.name for each in LAYOUTS.values() if len(each.columns) == len(letters)]
+        layouts = [
+            each.name
+            for each in LAYOUTS.values()
+            if len(each.columns) == len(letters) and width in (0, each.pid_width)
+        ]
         header = evolve(header, layout=layouts[0] if layouts else header.layout)
     return evolve(header, clock=clock)
+
+
+def guess_release(header: TraceHeader, lines: Sequence[str]) -> str:
+    """Of the layouts that print lines of this form, the one whose events these are.
+
+    The events of most releases look alike: where they do not say, it is the oldest.
+    """
+    own = LAYOUTS[header.layout]
+    names = [
+        each.name
+        for each in LAYOUTS.values()
+        if (each.columns, each.pid_width) == (own.columns, own.pid_width)
+    ]
+    if header.kernel_version and (found := _VERSION.match(header.kernel_version)):
+        known = [name for name in names if release_number(name) <= (int(found[1]), int(found[2]))]
+        return known[-1] if known else names[0]
+    if len(names) == 1:
+        return names[0]
+    scores = dict.fromkeys(names, 0)
+    payloads = {name: Payloads(name) for name in names}
+    for line in lines:
+        if (text := _TEXT.search(line)) and text[1] in TRACEPOINT_BY_NAME:
+            for name in names:
+                scores[name] += payloads[name].is_own(text[1], text[2])
+    return max(names, key=lambda name: scores[name])
 
 
 def _say(header: TraceHeader, line: str) -> TraceHeader:

@@ -145,7 +145,7 @@ def _padded(spec: str) -> Kind:
     def render(value: Value) -> str:
         return f"{_number(value):{spec}}"
 
-    return Kind(r" *-?[0-9]+", render, _integer)
+    return Kind(r" *-?[0-9]{1,20}", render, _integer)
 
 
 def _parse_text(text: str, _known: Value, _other: Value) -> Value:
@@ -296,9 +296,9 @@ _SYMBOL: Final = Kind(r"[^ ]+(?: \[[^\]]+\])?", _render_symbol, _parse_symbol)
 
 KINDS: Final[dict[str, Kind]] = {
     # integers
-    "d": Kind("-?[0-9]+", None, _integer),
-    "u": Kind("[0-9]+", _render_u32, _integer),
-    "llu": Kind("[0-9]+", _render_u64, _parse_s64),
+    "d": Kind("-?[0-9]{1,20}", None, _integer),
+    "u": Kind("[0-9]{1,20}", _render_u32, _integer),
+    "llu": Kind("[0-9]{1,20}", _render_u64, _parse_s64),
     "03d": _padded("03d"),
     "04u": _padded("04d"),
     "3d": _padded("3d"),
@@ -317,9 +317,9 @@ KINDS: Final[dict[str, Kind]] = {
     "clockid": _named(CLOCKS),
     "tick_dep": _named(TICK_DEPENDENCIES),
     # timer_start
-    "timeout": Kind("-?[0-9]+", None, _parse_timeout, "expires", _render_timeout),
-    "timer_cpu": Kind("[0-9]+", _render_timer_cpu, _integer),
-    "timer_idx": Kind("[0-9]+", _render_timer_idx, _parse_timer_idx),
+    "timeout": Kind("-?[0-9]{1,20}", None, _parse_timeout, "expires", _render_timeout),
+    "timer_cpu": Kind("[0-9]{1,20}", _render_timer_cpu, _integer),
+    "timer_idx": Kind("[0-9]{1,20}", _render_timer_idx, _parse_timer_idx),
     "timer_flags": Kind("[MDPI|]*", _render_timer_flags, _parse_timer_flags),
     # kernel_stack
     "stack": Kind("(?:\n => .*)*", _render_stack, _parse_stack),

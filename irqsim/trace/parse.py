@@ -4,7 +4,8 @@ The inverse of ``irqsim.trace.ftrace``, line by line.  Contexts and events are i
 that a head or a text that comes again costs one look-up.
 
 Times come back as printed: in microseconds, times a thousand.  latency-format counts from
-the start of the buffer and cuts the name of a task to eight characters.
+the start of the buffer and cuts the name of a task to eight characters.  Lines of
+``trace-cmd report`` differ in little: its latency format has times from the start.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 from typing import Final, Literal
 
 from irqsim.errors import TraceFormatError
-from irqsim.events import UNKNOWN_TGID, Context, Event, EventTable, Record
+from irqsim.events import UNKNOWN, UNKNOWN_TGID, Context, Event, EventTable, Record
 from irqsim.trace.layout import LAYOUTS, Layout, parse_flags
 from irqsim.trace.payload import Payloads
 
@@ -22,19 +23,24 @@ LineKind = Literal[
 ]
 
 _EVENT: Final = re.compile(
-    r"((?:.{16}|.*?)-[0-9]+ +(?:\((?: *[0-9]+|-+)\) )?\[[0-9]+\] (?:[^ ]{4,7}(?= ))?)"
-    r" *([0-9]+)(?:\.([0-9]{6}|[0-9]{9}))?: (.*)"
+    r"((?:.{16}|.*?)-[0-9]{1,10} +(?:\((?: *[0-9]{1,10}|-+)\) )?\[[0-9]{1,6}\]"
+    r" (?:[^ ]{4,7}(?= ))?) *([0-9]{1,20})(?:\.([0-9]{6}|[0-9]{9}))?: (.*)"
 )
 _HEAD: Final = re.compile(
     r"(.{16}|.*?)-([0-9]+) +(?:\((?: *([0-9]+)|-+)\) )?\[([0-9]+)\] ([^ ]*)"
 )
 _LATENCY: Final = re.compile(
-    r"((?:.{8}|.*?)-[0-9]+ +[0-9]+[^0-9 ][^ ]{3,6}) +([0-9]+)(?:us(.))?: (.*)"
+    r"((?:.{8}|.*?)-[0-9]{1,10} +[0-9]{1,6}[^0-9 ][^ ]{3,6}) +([0-9]{1,20})"
+    r"(?:us(.)|\.([0-9]{6}|[0-9]{9}))?: (.*)"
 )
 _LATENCY_HEAD: Final = re.compile(r"(.{8}|.*?)-([0-9]+) +([0-9]+)([^0-9 ][^ ]*)")
-_LOST: Final = re.compile(r"CPU:([0-9]+) \[LOST (?:([0-9]+) )?EVENTS\]")
+_LOST: Final = re.compile(
+    r"CPU:([0-9]{1,6}) \[(?:LOST (?:([0-9]{1,20}) )?EVENTS|(?:([0-9]{1,20}) )?EVENTS DROPPED)\]"
+)
 _GRAPH: Final = re.compile(r" *[0-9]+\) |(?: *[0-9]+\.[0-9]{6} \| )? *[0-9]+\) ")
 
+TEXT_MAX: Final = 1 << 14
+"""No kernel prints an event that is longer: it is 4 kB, and 8 kB since 6.8."""
 CACHE_MAX: Final = 1 << 16
 """Texts that are kept, at most."""
 
@@ -73,22 +79,29 @@ class LineParser:
         context = self._contexts.get(head)
         if context is None:
             context = self._keep_context(head, self._parse_head(head))
-        return time, context, self._event(text)
+        return time, context, self.payload(text)
 
     def latency(self, line: str) -> Record | None:
         """The record of a line of latency-format; None for any other line."""
         match = _LATENCY.fullmatch(line)
         if match is None:
             return None
-        head, time, mark, text = match.groups()
+        head, digits, mark, fraction, text = match.groups()
+        time = int(digits) * (1 if mark is None else 1000)
+        if fraction is not None:
+            time = time * 1_000_000_000 + int(fraction.ljust(9, "0"))
         context = self._contexts.get(head)
         if context is None:
             context = self._keep_context(head, self._parse_latency_head(head))
-        return int(time) * (1 if mark is None else 1000), context, self._event(text)
+        return time, context, self.payload(text)
 
-    def _event(self, text: str) -> Event:
+    def payload(self, text: str) -> Event:
+        """The event that prints as this text."""
         event = self._events.get(text)
         if event is None:
+            if len(text) > TEXT_MAX:
+                name, colon, body = text.partition(": ")
+                return self.table.intern(UNKNOWN, *((name, body) if colon else ("", text)))
             event = self.payloads.parse(text, self.table)
             if event.index >= 0 and len(self._events) < CACHE_MAX:
                 self._events[text] = event
@@ -154,7 +167,7 @@ def parse_lost(line: str) -> tuple[int, int]:
     match = _LOST.fullmatch(line)
     if match is None:
         raise TraceFormatError("", None, f"not a line of lost events: {line!r}")
-    return int(match[1]), int(match[2] or 0)
+    return int(match[1]), int(match[2] or match[3] or 0)
 
 
 def _flags(letters: str) -> tuple[int, int]:

@@ -3,8 +3,8 @@
 ``irq_handler_entry: irq=24 name=eth0`` is what stands behind the time of a line.  The print
 formats of ``irqsim.events`` are compiled when they are first needed.
 
-Reading never loses a byte: an event whose values would not print as the same text becomes
-an UNKNOWN one that keeps the text.
+Reading never loses a byte: an event whose values would not print as the same text, in the
+release's own format or in that of another, becomes an UNKNOWN one that keeps the text.
 """
 
 from __future__ import annotations
@@ -108,6 +108,12 @@ class Payloads:
         body = _format_for(event, formats).render(event.values)
         return body if tracepoint.system == "ftrace" else f"{tracepoint.name}: {body}"
 
+    def is_own(self, name: str, body: str) -> bool:
+        """Whether this release prints that: it has the tracepoint, in this format."""
+        tracepoint = TRACEPOINT_BY_NAME[name]
+        own = (self._formats[tracepoint.id] or self._compile(tracepoint))[0]
+        return tracepoint.exists_in(self.release) and own.parse(body) is not None
+
     def parse(self, text: str, table: EventTable) -> Event:
         """The event that prints as this text."""
         name, colon, body = text.partition(": ")
@@ -115,10 +121,8 @@ class Payloads:
         if tracepoint is not None and tracepoint.system != "ftrace":
             for each in self._formats[tracepoint.id] or self._compile(tracepoint):
                 values = each.parse(body)
-                if values is not None:
-                    event = table.intern(tracepoint, *values)
-                    if self.text(event) == text:
-                        return event
+                if values is not None and each.render(values) == body:
+                    return table.intern(tracepoint, *values)
         if name == MARKER and colon:
             return table.intern(PRINT, MARKER, body)
         return self._parse_ftrace(text, name if colon else "", table)

@@ -8,28 +8,29 @@ whoever wants the same text again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from typing import Final, TypeAlias
 
+from attrs import evolve
+
 from irqsim.errors import TraceFormatError
 from irqsim.events import KERNEL_STACK, PRINT, UNKNOWN
-from irqsim.records import Event, Lost, Record
-from irqsim.trace.header import is_head, look_at, read_header
+from irqsim.records import Event, Lost, Record, TraceHeader
+from irqsim.trace.forms import Form, OtherForms
+from irqsim.trace.header import guess_release, is_head, is_note, look_at, read_header
 from irqsim.trace.parse import LineParser, classify, parse_lost
 from irqsim.trace.source import Source
 
 Part: TypeAlias = tuple[int, Record | Lost | None, str]
 """The number of its first line, what it says (None: nothing), its text with its newlines."""
 
-Form: TypeAlias = Callable[[str], Record | None]
-
 _GROWING: Final = (KERNEL_STACK, PRINT, UNKNOWN)
 """Events to which more lines may belong."""
 _GROWN_MAX: Final = 1 << 16
 """Bytes of such an event; the kernel prints 8 kB at most."""
 _HEAD_MAX: Final = 1000
-"""Lines before the first event."""
+"""Lines before the first event, and lines from there on that are looked at beforehand."""
 _STACK: Final = " => "
 _SHOWN_MAX: Final = 60
 """Letters of a wrong line that a message repeats."""
@@ -43,10 +44,18 @@ class TextReader:
         self._source = source
         self._lines = source.lines()
         self._number = 0
-        head, first = self._read_head()
-        self.header = look_at(read_header(head), first)
-        self._parser = LineParser(self.header.layout)
+        head, events = self._read_head()
+        first = events[0] if events else ""
+        header = look_at(read_header(head), first)
+        self.header = header = evolve(header, layout=guess_release(header, events))
+        self._parser = LineParser(header.layout)
         self._forms: list[Form] = [self._parser.event, self._parser.latency]
+        if first and not any(form(first) for form in self._forms):
+            is_ours = header.source == "ftrace"
+            other = OtherForms(self._parser).find(header.tracer if is_ours else "", first)
+            if other is not None:
+                self._forms.insert(0, other)
+                self.header = _of_form(header, other.__name__)
 
     def parts(self) -> Iterator[list[Part]]:
         """The whole text, in lists of parts, whose texts together are the text."""
@@ -58,22 +67,20 @@ class TextReader:
         if held is not None:
             yield [held]
 
-    def _read_head(self) -> tuple[list[str], str]:
-        """The lines above the first event, and this; all of them will be read again."""
+    def _read_head(self) -> tuple[list[str], list[str]]:
+        """The lines above the first event, and some from there on; all will be read again."""
         seen: list[list[str]] = []
         head: list[str] = []
-        first = ""
+        events: list[str] = []
         for lines in self._lines:
             seen.append(lines)
-            for line in lines:
-                if line and not is_head(line):
-                    first = line.removesuffix("\r")
-                    break
-                head.append(line)
-            if first or len(head) > _HEAD_MAX:
+            first = next((i for i, line in enumerate(lines) if not is_head(line)), len(lines))
+            head += lines[:first]
+            events = [line.removesuffix("\r") for line in lines[first : first + _HEAD_MAX]]
+            if events or len(head) > _HEAD_MAX:
                 break
         self._lines = chain(seen, self._lines)
-        return head, first
+        return head, events
 
     def _parse(self, lines: list[str], held: Part | None, parts: list[Part]) -> Part | None:
         """Append the parts of the next lines; what may go on is held back and returned."""
@@ -126,12 +133,20 @@ class TextReader:
             parts.append(held)
         if kind == "lost":
             parts.append((number, Lost(*parse_lost(stripped)), text))
-        elif kind in ("header", "started", "blank", "stack") or is_head(stripped):
+        elif kind in ("header", "started", "blank", "stack") or is_note(stripped):
             parts.append((number, None, text))
         else:
             shown = stripped if len(stripped) <= _SHOWN_MAX else f"{stripped[:_SHOWN_MAX]}..."
             raise TraceFormatError("", None, f"not a line of a trace: {shown!r}")
         return None
+
+
+def _of_form(header: TraceHeader, name: str) -> TraceHeader:
+    """What is known of a trace in one of the other forms."""
+    if name == "verbose":
+        return evolve(header, source="latency")
+    clock = "ns" if name in ("raw", "hex") else "us"
+    return evolve(header, has_context=False, has_irq_info=False, clock=clock)
 
 
 def _grow(held: Part, line: str, text: str, kind: str) -> Part | None:
