@@ -31,6 +31,7 @@ COMPLETION: Final = "_IRQSIM_COMPLETE"
 
 COMMANDS: Final[dict[str, str]] = {
     "run": "irqsim.cli.run",
+    "convert": "irqsim.cli.convert",
     "validate": "irqsim.cli.validate",
     "new": "irqsim.cli.new",
     "list": "irqsim.cli.list",

@@ -27,7 +27,7 @@ Example:
 Names = str | tuple[str, ...] | None
 
 
-def _among(known: Iterable[str], what: str) -> Callable[[object, object, Names], Names]:
+def among(known: Iterable[str], what: str) -> Callable[[object, object, Names], Names]:
     """A callback that refuses what is not among the known names."""
     names = list(known)
 
@@ -55,12 +55,12 @@ def _directory(ctx: object, param: object, value: str | None) -> Path | None:
 @click.option("-e", "--event", "events", metavar="EVENT", multiple=True,
               help="What to trace, as in set_event: a system, an event, '*'.")
 @click.option("-f", "--format", metavar="FORMAT", default="trace", show_default=True,
-              callback=_among(FORMATS, "format"),
+              callback=among(FORMATS, "format"),
               help=f"One of {', '.join(FORMATS)}.")
 @click.option("-O", "--option", "options", metavar="OPT", multiple=True,
-              callback=_among(SWITCHES, "trace option"),
+              callback=among(SWITCHES, "trace option"),
               help=f"As in trace_options: {', '.join(OPTIONS)}; 'no' in front switches off.")
-@click.option("--layout", metavar="RELEASE", callback=_among(LAYOUTS, "layout"),
+@click.option("--layout", metavar="RELEASE", callback=among(LAYOUTS, "layout"),
               help=f"Print in the layout of another release: {', '.join(LAYOUTS)}.")
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True,
               help="Override a value: run.seed=3, 'device.eth0.affinity=[1]'.")

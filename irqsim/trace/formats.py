@@ -105,6 +105,8 @@ class OutputFormat:
     open: Callable[[Target], Log]
     is_pipe: bool = False
     """Printed while the run goes on, to whoever reads along."""
+    options: tuple[str, ...] = ()
+    """What ``-O`` can say to it, besides the options of the lines."""
     is_text: bool = False
     """Lines as the kernel prints them: a text read in the same layout is copied."""
 

@@ -23,6 +23,9 @@ _LATENCY: Final = re.compile(r"# \S+ latency trace v\S+ on (\S+)")
 _COUNTS: Final = re.compile(
     r"# latency: [0-9]+ us, #([0-9]+)/([0-9]+), CPU#[0-9]+ \| \(M:(\S+) .*#P:([0-9]+)\)"
 )
+_BOTH_COUNTS: Final = re.compile(
+    r"(# entries-in-buffer/entries-written: |# latency: [0-9]+ us, #)([0-9]{1,18})/([0-9]{1,18})"
+)
 _LABEL: Final = re.compile(r"#[ |/]*_-*=> ([^ ]+)")
 _CPUS: Final = re.compile(r"cpus=([0-9]+)")
 _HEAD: Final = re.compile(r"cpus=[0-9]+|version = [0-9]+|CPU [0-9]+ is empty|#.*|\s*")
@@ -34,6 +37,8 @@ _LATE: Final = re.compile(r"(?:.{8}|.*?)-[0-9]+ +[0-9]+([^0-9 ][^ ]{3,6}) +[0-9]
 _CLOCKS: Final = {0: "counts", 6: "us", 9: "ns"}
 _VERSION: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
 _TEXT: Final = re.compile(r"[0-9](?:us.)?: ([a-z_]+): (.*)")
+_GUESS_MAX: Final = 200
+"""Lines by which a release is guessed."""
 _DIGITS_MAX: Final = 9
 """A number with more of them is none of ours."""
 
@@ -108,11 +113,21 @@ def guess_release(header: TraceHeader, lines: Sequence[str]) -> str:
         return names[0]
     scores = dict.fromkeys(names, 0)
     payloads = {name: Payloads(name) for name in names}
-    for line in lines:
+    for line in lines[:_GUESS_MAX]:
         if (text := _TEXT.search(line)) and text[1] in TRACEPOINT_BY_NAME:
             for name in names:
                 scores[name] += payloads[name].is_own(text[1], text[2])
     return max(names, key=lambda name: scores[name])
+
+
+def recount(text: str, nr_records: int) -> str:
+    """A header above fewer records; as many as before were overwritten."""
+
+    def counts(found: re.Match[str]) -> str:
+        nr_lost = max(0, int(found[3]) - int(found[2]))
+        return f"{found[1]}{nr_records}/{nr_records + nr_lost}"
+
+    return _BOTH_COUNTS.sub(counts, text)
 
 
 def _say(header: TraceHeader, line: str) -> TraceHeader:

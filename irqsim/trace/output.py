@@ -74,9 +74,12 @@ class Spool:
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(SPOOL_MEMORY)
+        self.is_used = False
+        """Something waits."""
 
     def write(self, text: str) -> None:
         """Keep whole lines."""
+        self.is_used = self.is_used or bool(text)
         try:
             self._file.write(text.encode("utf-8", "surrogateescape"))
         except OSError as error:
@@ -88,6 +91,39 @@ class Spool:
         while block := self._file.read(BLOCK):
             stream.write_bytes(block + self._file.readline())
         self._file.close()
+
+
+class WholeFile:
+    """A file that appears under its name when it is complete, and then replaces another.
+
+    As a context manager: gives its stream; removed if an exception leaves the block.
+    """
+
+    def __init__(self, final: Path) -> None:
+        self.final = final
+
+    def __enter__(self) -> LineStream:
+        try:
+            self._beside = Path(tempfile.mkdtemp(prefix=".irqsim-", dir=self.final.parent))
+            self._file = (self._beside / "file").open("wb", buffering=0)
+        except OSError as error:
+            raise write_error(error, str(self.final)) from error
+        return LineStream(self._file)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        try:
+            self._file.close()
+            if error is None:
+                (self._beside / "file").replace(self.final)
+        except OSError as problem:
+            raise write_error(problem, str(self.final)) from problem
+        finally:
+            shutil.rmtree(self._beside, ignore_errors=True)
 
 
 class Tree:

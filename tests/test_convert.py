@@ -1,0 +1,95 @@
+"""A trace that keeps its layout keeps its bytes; a part of it is a trace too."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from irqsim.trace.convert import Cut, convert
+from irqsim.trace.formats import FORMATS
+from irqsim.trace.output import LineStream
+from irqsim.trace.reader import open_trace
+from tests.test_trace_reader import LINES
+
+NO_TEXT = re.compile(r"trace\.toggled-bin|trace_clock|trace_options.*|tracefs_.*|trace.*\.(dat|gz)")
+
+
+def converted(path: Path, format: str = "trace", **options: object) -> str:
+    file = io.BytesIO()
+    with open_trace(str(path)) as trace:
+        convert(trace, FORMATS[format], LineStream(file), **options)  # type: ignore[arg-type]
+    return file.getvalue().decode("utf-8", "surrogateescape")
+
+
+def test_every_text_trace_is_copied_byte_for_byte(reference: Path) -> None:
+    """Headers, annotations, lost lines, stack traces and unknown events included."""
+    paths = [
+        path
+        for path in sorted(reference.rglob("trace*"))
+        if path.is_file() and not NO_TEXT.fullmatch(path.name)
+    ]
+    different = [
+        str(path)
+        for path in paths
+        if converted(path) != path.read_bytes().decode("utf-8", "surrogateescape")
+    ]
+    assert not different
+    assert len(paths) > 200
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    path = tmp_path / "trace"
+    path.write_text(LINES)
+    return path
+
+
+def test_a_pipe_has_no_header(trace: Path) -> None:
+    assert converted(trace, "trace_pipe") == "".join(
+        f"{line}\n" for line in LINES.splitlines() if not line.startswith("#")
+    )
+
+
+def test_nothing_is_written_as_nothing(trace: Path) -> None:
+    assert converted(trace, "none") == ""
+
+
+@pytest.mark.parametrize(
+    ("cut", "left", "counts"),
+    [
+        (Cut(cpus=[0]), ["irq_handler_entry"], "1/3"),
+        (Cut(cpus=[1]), ["<stack", " => handle_irq", " => handle_fast", "CPU:1", "tra", "two"], "2/4"),
+        (Cut(events=["irq"]), ["irq_handler_entry", "CPU:1"], "1/3"),
+        (Cut(from_ns=1_000_003_000), ["tra", "two"], "1/3"),
+        (Cut(to_ns=1_000_002_000), ["irq_handler_entry"], "1/3"),
+        (Cut(from_ns=2_000_000_000), [], "0/2"),
+    ],
+)  # fmt: skip
+def test_a_part(trace: Path, cut: Cut, left: list[str], counts: str) -> None:
+    """What is left is counted anew; as many as before were lost."""
+    text = converted(trace, cut=cut)
+    head, _, body = text.partition("|         |\n")
+    lines = [line for line in body.splitlines() if not line.startswith("#####")]
+    assert len(lines) == len(left)
+    assert all(word in line for word, line in zip(left, lines, strict=True)), lines
+    assert f"entries-written: {counts} " in head
+
+
+def test_another_layout_is_printed_anew(trace: Path) -> None:
+    text = converted(trace, layout="4.19", options=["record-tgid"])
+    assert "#                                      _-----=> irqs-off\n" in text
+    assert "          <idle>-0     (-----) [000] d.h.     1.000001: irq_handler_entry" in text
+    assert "##### CPU 1 buffer started ####\n" in text
+    assert " => handle_fasteoi_irq\nCPU:1 [LOST 12 EVENTS]\n" in text
+
+
+def test_lost_events_stand_between_the_lines_of_latency_format(trace: Path) -> None:
+    lines = converted(trace, options=["latency-format"]).splitlines()
+    assert lines[-3:] == [
+        "CPU:1 [LOST 12 EVENTS]",
+        "    init-1         1.....    2us : tracing_mark_write: one",
+        "two",
+    ]
