@@ -36,6 +36,7 @@ COMMANDS: Final[dict[str, str]] = {
     "new": "irqsim.cli.new",
     "list": "irqsim.cli.list",
     "schema": "irqsim.cli.schema",
+    "report": "irqsim.cli.report",
 }
 
 
