@@ -90,7 +90,7 @@ def tasks(records: list[Record]) -> Durations:
         hard = intervals(own, IRQ_HANDLER_ENTRY, IRQ_HANDLER_EXIT)
         soft = intervals(own, SOFTIRQ_ENTRY, SOFTIRQ_EXIT)
         switches = [record for record in own if record[2].tracepoint is SCHED_SWITCH]
-        for index, (end_ns, _, event) in enumerate(switches[1:]):
+        for index, (end_ns, _, _) in enumerate(switches[1:]):
             start_ns, _, before = switches[index]
             comm, pid = str(before["next_comm"]), before["next_pid"]
             assert isinstance(pid, int)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -36,6 +38,20 @@ def report_of(records: list[Record], header: TraceHeader | None = None) -> Repor
     for record in records:
         reporter.feed(record)
     return reporter.finish()
+
+
+_SWITCH: Final = re.compile(r"switch (\S+)-(\d+) (\S+) (\S+)-(\d+)")
+
+
+def log(text: str) -> list[Record]:
+    """Records from lines as records_of() has them, with `switch a-7 S b-8` for a sched_switch."""
+    return records_of(
+        _SWITCH.sub(
+            r"sched_switch: prev_comm=\1 prev_pid=\2 prev_prio=120 prev_state=\3"
+            r" ==> next_comm=\4 next_pid=\5 next_prio=120",
+            text,
+        )
+    )
 
 
 def report_on(path: Path) -> tuple[Report, list[Record]]:
@@ -104,7 +120,7 @@ def test_delays_of_softirqs_are_those_where_there_is_no_doubt(name: str, referen
 
 def test_a_run_answers_the_raise_before_its_snapshot() -> None:
     """What is raised between snapshot and run is for the next pass: nothing is measured twice."""
-    report = report_of(records_of("""
+    report = report_of(log("""
 0 <idle>-0 d.h.. 10 softirq_raise: vec=6 [action=TASKLET]
 0 <idle>-0 d.h.. 12 softirq_raise: vec=6 [action=TASKLET]
 0 <idle>-0 d.h.. 13 softirq_raise: vec=3 [action=NET_RX]
@@ -123,8 +139,8 @@ def test_a_run_answers_the_raise_before_its_snapshot() -> None:
 
 
 def test_interrupts_are_taken_off_what_they_land_on() -> None:
-    report = report_of(records_of("""
-0 a-7 d.... 10 sched_switch: prev_comm=a prev_pid=7 prev_prio=120 prev_state=S ==> next_comm=b next_pid=8 next_prio=120
+    report = report_of(log("""
+0 a-7 d.... 10 switch a-7 S b-8
 0 b-8 d.h.. 20 irq_handler_entry: irq=24 name=eth0
 0 b-8 d.h.. 20 softirq_raise: vec=3 [action=NET_RX]
 0 b-8 d.h.. 25 irq_handler_exit: irq=24 ret=handled
@@ -134,8 +150,8 @@ def test_interrupts_are_taken_off_what_they_land_on() -> None:
 0 b-8 d.Z.. 33 irq_handler_exit: irq=23 ret=handled
 0 b-8 d.H.. 37 irq_handler_exit: irq=24 ret=handled
 0 b-8 ..s.. 46 softirq_exit: vec=3 [action=NET_RX]
-0 b-8 d.... 60 sched_switch: prev_comm=b prev_pid=8 prev_prio=120 prev_state=R ==> next_comm=a next_pid=7 next_prio=120
-"""))  # noqa: E501
+0 b-8 d.... 60 switch b-8 R a-7
+"""))
     own = {key[0]: row.total for name in ("irq", "softirq", "thread")
            for key, row in report.tables[name].by_key.items()}  # fmt: skip
     assert own == {"eth0": 5_000 + 5_000, "arm-pmu": 2_000, "NET_RX": 13_000, "b": 25_000}
@@ -147,29 +163,29 @@ def test_interrupts_are_taken_off_what_they_land_on() -> None:
 
 def test_a_work_that_sleeps_is_not_charged_for_others() -> None:
     """Its worker is switched away from, and its run goes on when that comes back."""
-    report = report_of(records_of("""
+    report = report_of(log("""
 0 kw-7 ..... 10 workqueue_execute_start: work struct 00000000000000aa: function flush
-0 kw-7 d.... 20 sched_switch: prev_comm=kw prev_pid=7 prev_prio=120 prev_state=S ==> next_comm=b next_pid=8 next_prio=120
-0 b-8 d.... 50 sched_switch: prev_comm=b prev_pid=8 prev_prio=120 prev_state=S ==> next_comm=kw next_pid=7 next_prio=120
+0 kw-7 d.... 20 switch kw-7 S b-8
+0 b-8 d.... 50 switch b-8 S kw-7
 0 kw-7 d.h.. 60 irq_handler_entry: irq=24 name=eth0
 0 kw-7 d.h.. 61 irq_handler_exit: irq=24 ret=handled
 0 kw-7 ..... 70 workqueue_execute_end: work struct 00000000000000aa: function flush
-"""))  # noqa: E501
+"""))
     row = report.tables["work"].by_key["flush", -1, -1]
     assert (row.count, row.total) == (1, 10_000 + 19_000)
 
 
 def test_a_thread_starts_after_its_handler_and_not_after_another() -> None:
-    report = report_of(records_of("""
+    report = report_of(log("""
 0 <idle>-0 d.h.. 10 irq_handler_entry: irq=40 name=sensor
 0 <idle>-0 d.h.. 12 irq_handler_exit: irq=40 ret=handled
 0 <idle>-0 d.h.. 13 sched_waking: comm=irq/40-sensor pid=152 prio=49 target_cpu=000
 0 <idle>-0 dNh.. 14 sched_wakeup: comm=irq/40-sensor pid=152 prio=49 target_cpu=000
-0 <idle>-0 d.... 20 sched_switch: prev_comm=swapper/0 prev_pid=0 prev_prio=120 prev_state=R ==> next_comm=irq/40-sensor next_pid=152 next_prio=49
-0 irq/40-sensor-152 d.... 25 sched_switch: prev_comm=irq/40-sensor prev_pid=152 prev_prio=49 prev_state=S ==> next_comm=swapper/0 next_pid=0 next_prio=120
+0 <idle>-0 d.... 20 switch swapper/0-0 R irq/40-sensor-152
+0 irq/40-sensor-152 d.... 25 switch irq/40-sensor-152 S swapper/0-0
 0 <idle>-0 d.... 30 sched_waking: comm=irq/40-sensor pid=152 prio=49 target_cpu=000
-0 <idle>-0 d.... 40 sched_switch: prev_comm=swapper/0 prev_pid=0 prev_prio=120 prev_state=R ==> next_comm=irq/40-sensor next_pid=152 next_prio=49
-"""))  # noqa: E501
+0 <idle>-0 d.... 40 switch swapper/0-0 R irq/40-sensor-152
+"""))
     row = report.tables["irqthread"].by_key["irq/40-sensor", 152, -1]
     assert (row.count, row.total) == (1, 8_000)
     assert report.tables["irqsoff"].by_key["CPU 0", -1, -1].max == 4_000

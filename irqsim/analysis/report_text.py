@@ -149,7 +149,7 @@ def _rates(report: Report) -> Iterator[str]:
     if not rows:
         return
     yield "# rate: interrupts per second; the peak is that of the busiest 10 ms"
-    widths = [9, 10, 12, 12, 15, 7, 6]
+    widths = [8, 10, 12, 12, 15, 7, 6]
     heads = ["count", "unhandled", "mean/s", "peak/s", "peak_at_s", "storms", "irq"]
     yield _line("#", heads, widths, "name")
     for (name, irq), rate in rows:
