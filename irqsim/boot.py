@@ -17,6 +17,7 @@ from irqsim.hw.gic import Gic
 from irqsim.hw.timer import ArchTimer
 from irqsim.kernel import softirq
 from irqsim.kernel.costs import CostTable
+from irqsim.kernel.cpu import Hotplug, create_cpuhp_thread
 from irqsim.kernel.dev import SoftnetData, net_rx_action
 from irqsim.kernel.fair import SHORT_RUN_LAG_NS
 from irqsim.kernel.hrtimer import HrTimerBase, hrtimer_interrupt, hrtimer_run_softirq
@@ -40,6 +41,8 @@ from irqsim.records import EventTable
 from irqsim.scenario.spec import ScenarioSpec
 
 NSEC_PER_SEC: Final = 1_000_000_000
+NR_KTHREADS: Final = 5
+"""Threads of its own that a CPU gets when it is brought up."""
 FIRST_USER_PID: Final = 100
 
 
@@ -77,6 +80,7 @@ def boot(spec: ScenarioSpec, gic: Gic, flush: Callable[[], None]) -> Kernel:
     _configure(k, spec)
     k.trace_flush = flush
     k.cpus = [Cpu(number) for number in range(spec.machine.cpus)]
+    k.nr_online, k.hotplug = len(k.cpus), Hotplug()
     k.gic = GicChip(gic, len(k.cpus), k.release.gicv3_loops)
     reserved = tuple(device.irq for device in spec.devices if device.irq is not None)
     k.domain = IrqDomain(k.arch, len(k.cpus), reserved)
@@ -148,12 +152,27 @@ def _boot_cpu(k: Kernel, cpu: Cpu, gic: Gic) -> None:
     cpu.preempt_count = PREEMPT_OFFSET if k.preempt_count_built else 0
     idle.frames.append(Frame(cpu_idle(k, cpu), False, cpu.preempt_count))
     cpu.frames, cpu.frame = idle.frames, idle.frames[0]
-    pid = 13 if number == 0 else 16 + 5 * number
+    ksoftirqd_pid, stopper_pid, cpuhp_pid = _kthread_pids(k, number)
     body = softirq.run_ksoftirqd(k, cpu)
-    cpu.ksoftirqd = new_task(k, f"ksoftirqd/{number}", body, (number,), pid)
+    cpu.ksoftirqd = new_task(k, f"ksoftirqd/{number}", body, (number,), ksoftirqd_pid)
     cpu.ksoftirqd.state = TASK_INTERRUPTIBLE
+    cpu.ksoftirqd.is_per_cpu = True
     cpu.ksoftirqd.vlag_ns = SHORT_RUN_LAG_NS
-    create_stopper(k, cpu, pid - 1)
+    create_stopper(k, cpu, stopper_pid)
+    create_cpuhp_thread(k, cpu, cpuhp_pid)
+
+
+def _kthread_pids(k: Kernel, number: int) -> tuple[int, int, int]:
+    """The pids of ksoftirqd, migration and cpuhp of a CPU.
+
+    A CPU's threads are made when it is brought up, in this order: cpuhp, migration, ksoftirqd,
+    and two workers.
+    """
+    pids = k.release.kthread_pids
+    if number == 0:
+        return pids
+    first = pids[2] + 1 + NR_KTHREADS * (number - 1)
+    return first + 2, first + 1, first
 
 
 def _map_timer(k: Kernel) -> None:

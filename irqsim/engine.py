@@ -58,6 +58,7 @@ class Engine:
         self._mask = (1 << self._shift) - 1
         self._heap = [cpu.number for cpu in kernel.cpus]
         self._limit_ns = NEVER
+        kernel.power_on = self._power_on
 
     def stop(self) -> None:
         """Let nothing further happen."""
@@ -122,6 +123,14 @@ class Engine:
                 cpu.due_ns = now_ns
                 heappush(heap, now_ns << shift | number)
         self._finish(end_ns)
+
+    def _power_on(self, cpu: Cpu) -> None:
+        """Let a CPU that was off go on, where it went off."""
+        assert not cpu.is_online, cpu.number
+        now_ns = self._k.now_ns
+        self._charge_task(cpu, now_ns - cpu.since_ns)
+        cpu.since_ns = cpu.due_ns = now_ns
+        heappush(self._heap, now_ns << self._shift | cpu.number)
 
     def _deliver(self) -> None:
         """Interrupt the CPUs whose signal rose, where they can be interrupted."""
@@ -193,7 +202,9 @@ class Engine:
     def _charge_task(self, cpu: Cpu, elapsed_ns: int) -> None:
         """Charge time spent outside of interrupts and softirqs."""
         task, time = cpu.current, cpu.time
-        if task is cpu.idle:
+        if not cpu.is_online:
+            time.offline_ns += elapsed_ns
+        elif task is cpu.idle:
             time.idle_ns += elapsed_ns
         elif task.in_user and len(cpu.frames) == 1:
             time.user_ns += elapsed_ns

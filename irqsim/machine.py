@@ -344,6 +344,7 @@ class Machine:
         task = new_task(k, spec.name, task_body(k, holder, program, spec.loop), allowed, spec.pid)
         holder.append(task)
         task.state = TASK_NEW
+        task.has_mm = spec.mode == "user"
         task.policy, task.nice = POLICIES[spec.policy], spec.nice
         task.prio = 99 - spec.priority if spec.policy in ("fifo", "rr") else 120 + spec.nice
         task.weight = weight_of(task.policy, task.nice)

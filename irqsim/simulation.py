@@ -5,6 +5,7 @@ This is what the command line and the library work with; they never touch the ma
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Final
@@ -87,10 +88,12 @@ class Simulation:
         )
         self._can_read_trace = keeps
         self._trace_start_ns = spec.run.clock
+        self._typed: deque[tuple[int, AtCommand]] = deque()
         self._progress: Progress | None = None
         self.machine = Machine(spec, self._take, self._operate)
         k = self.kernel = self.machine.kernel
         k.console = self._console
+        k.hotplug.on_done = self._cpu_moved
         set_events(k, [each for each in events_of(k) if _is_wanted(spec, each)], True)
         self._system = System(
             k,
@@ -218,14 +221,24 @@ class Simulation:
 
     def _operate(self, at: AtSpec, now_ns: int) -> None:
         """Do what an `[[at]]` says; what fails is said as a shell says it."""
-        for command in at.commands:
+        self._typed.extend((now_ns, command) for command in at.commands)
+        self._go_on(now_ns)
+
+    def _go_on(self, now_ns: int) -> None:
+        """Do what has been typed, up to what waits for a CPU to go or to come."""
+        while self._typed and self.kernel.hotplug.moving is None:
+            typed_ns, command = self._typed.popleft()
             try:
-                self._perform(command, now_ns)
+                self._perform(command, typed_ns)
             except FileError as error:
                 complaint = f"{command.source}: {error.reason}"
                 if command.verb == "cat":
                     complaint = f"cat: {error}"
-                self._console(f"irqsim: at {seconds(now_ns)}: {complaint}")
+                self._console(f"irqsim: at {seconds(typed_ns)}: {complaint}")
+
+    def _cpu_moved(self) -> None:
+        """A CPU has gone or come: the shell that has waited for it goes on."""
+        self.kernel.queue.schedule(self.kernel.now_ns, self._go_on)
 
     def _perform(self, command: AtCommand, now_ns: int) -> None:
         if command.verb == "cat":

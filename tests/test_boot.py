@@ -54,12 +54,22 @@ def test_devices_of_one_line_share_its_number() -> None:
     assert machine.line_of("a") is machine.line_of("b")
 
 
-@pytest.mark.xfail(strict=True, reason="the pids of 6.1 are others")
-def test_kernel_threads_have_the_pids_of_a_real_machine() -> None:
-    """As `ps` says on a 6.1 with four CPUs."""
-    pids = {each.comm: each.pid for each in _boot().kernel.tasks}
-    assert [pids[f"ksoftirqd/{cpu}"] for cpu in range(4)] == [13, 20, 25, 30]
-    assert [pids[f"migration/{cpu}"] for cpu in range(4)] == [15, 19, 24, 29]
+@pytest.mark.parametrize(
+    ("release", "ksoftirqd", "migration", "cpuhp"),
+    [
+        ("6.1", [13, 20, 25, 30], [15, 19, 24, 29], [17, 18, 23, 28]),
+        ("6.12", [16, 24, 29, 34], [20, 23, 28, 33], [21, 22, 27, 32]),
+    ],
+)
+def test_kernel_threads_have_the_pids_of_a_real_machine(
+    release: str, ksoftirqd: list[int], migration: list[int], cpuhp: list[int]
+) -> None:
+    """As `ps` says on machines with four CPUs."""
+    text = f'[kernel]\nrelease = "{release}"\n'
+    pids = {each.comm: each.pid for each in _boot(text=text).kernel.tasks}
+    assert [pids[f"ksoftirqd/{cpu}"] for cpu in range(4)] == ksoftirqd
+    assert [pids[f"migration/{cpu}"] for cpu in range(4)] == migration
+    assert [pids[f"cpuhp/{cpu}"] for cpu in range(4)] == cpuhp
 
 
 def test_pids_are_unique_and_free_ones_are_given() -> None:

@@ -26,12 +26,10 @@ SETS: Final = {"hand": "6.1", "gen": "6.1", "hand-6.12": "6.12"}
 
 OTHER_ORDER: Final = {
     "gen/g1-032": "the lab's operator wrote half a millisecond late: its CPU waited for an arrival",
-    "hand-6.12/hotplug": "CPUs do not go down yet",
     "hand-6.12/ksoftirqd-deferral": "another CPU advances jiffies while a pass runs",
     "hand-6.12/ksoftirqd-vs-user": "the lag that ksoftirqd brings from before the scenario",
     "hand-6.12/threaded-vs-tasks": "a task that sleeps ahead of its share stays queued for a while",
     "hand-6.12/works": "a task that sleeps ahead of its share stays queued for a while",
-    "hand/hotplug": "CPUs do not go down yet",
     "hand/remote-wake": "how long the tasks had run before the scenario decides who preempts",
 }
 """Where the real kernel and ours are known to disagree, and why."""

@@ -45,6 +45,7 @@ class TimeState(Protocol):
     system_ns: int
     user_ns: int
     idle_ns: int
+    offline_ns: int
 
 
 class QueueState(Protocol):
@@ -132,7 +133,12 @@ def time_faults(k: KernelState) -> list[str]:
     for cpu in k.cpus:
         time = cpu.time
         total_ns = (
-            time.hardirq_ns + time.softirq_ns + time.system_ns + time.user_ns + time.idle_ns
+            time.hardirq_ns
+            + time.softirq_ns
+            + time.system_ns
+            + time.user_ns
+            + time.idle_ns
+            + time.offline_ns
         )
         if total_ns != cpu.since_ns:
             faults.append(f"CPU {cpu.number}: {total_ns} ns accounted for of {cpu.since_ns} ns")

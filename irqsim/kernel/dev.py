@@ -10,7 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 
 from irqsim.events import NAPI_POLL
-from irqsim.kernel.softirq import NET_RX_SOFTIRQ, raise_softirq_no_wake
+from irqsim.kernel.softirq import (
+    NET_RX_SOFTIRQ,
+    NET_TX_SOFTIRQ,
+    raise_softirq,
+    raise_softirq_no_wake,
+)
 from irqsim.kernel.state import Cpu, Kernel, Path
 from irqsim.kernel.trace import trace
 
@@ -136,6 +141,22 @@ def net_rx_action(k: Kernel, cpu: Cpu) -> Path:
         raise_softirq_no_wake(k, cpu, NET_RX_SOFTIRQ)
     cpu.irqs_disabled = False
     yield 0
+
+
+def dev_cpu_dead(k: Kernel, cpu: Cpu, dead: Cpu) -> Path:
+    """Poll on `cpu`, which runs this, what a dead CPU was to poll.
+
+    NET_TX is raised whether there is something to send or not.
+    Source: net/core/dev.c: dev_cpu_dead.
+    """
+    yield from raise_softirq(k, cpu, NET_TX_SOFTIRQ)
+    batch, dead.softnet.poll_list = dead.softnet.poll_list, []
+    for napi in batch:
+        cpu.irqs_disabled = True
+        _enqueue(k, cpu, napi)
+        yield k.cost.softirq_raise
+        cpu.irqs_disabled = False
+        yield 0
 
 
 def _enqueue(k: Kernel, cpu: Cpu, napi: Napi) -> None:

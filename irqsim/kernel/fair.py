@@ -54,7 +54,7 @@ def _factor(k: Kernel) -> int:
 
     Source: kernel/sched/fair.c: get_update_sysctl_factor.
     """
-    return min(len(k.cpus), 8).bit_length()
+    return min(k.nr_online, 8).bit_length()
 
 
 def charge(k: Kernel, cpu: Cpu, task: Task, delta_ns: int) -> bool:
@@ -96,6 +96,23 @@ def dequeue(k: Kernel, cpu: Cpu, task: Task) -> None:
     if cpu.rq.fair:
         least = min(other.vruntime_ns for other in cpu.rq.fair)
         cpu.rq.min_vruntime_ns = max(cpu.rq.min_vruntime_ns, least)
+
+
+def migrate(k: Kernel, source: Cpu, target: Cpu, task: Task) -> None:
+    """Queue a task that waited on another CPU's queue; its place relative to the others is kept.
+
+    Source: kernel/sched/fair.c of 6.1: dequeue_entity, enqueue_entity (renorm); of 6.12:
+    update_entity_lag, place_entity.
+    """
+    if k.release.fair == "cfs":
+        task.vruntime_ns += target.rq.min_vruntime_ns - source.rq.min_vruntime_ns
+    else:
+        lag_ns = _average_vruntime(source)[0] - task.vruntime_ns
+        task.vruntime_ns = _average_vruntime(target)[0] - lag_ns
+        task.protected_ns = -1
+        _set_deadline(k, task)
+    source.rq.fair.remove(task)
+    target.rq.fair.append(task)
 
 
 def requeue_current(k: Kernel, cpu: Cpu, task: Task) -> None:

@@ -207,6 +207,28 @@ def _run_hrtimer(k: Kernel, cpu: Cpu, timer: HrTimer) -> Path:
     cpu.irqs_disabled = saved
 
 
+def hrtimers_cpu_dying(k: Kernel, cpu: Cpu, target: Cpu) -> None:
+    """Put the timers of a CPU that goes on another's queues, and stop its clock event.
+
+    The other CPU has to look at its queues then.
+    Source: kernel/time/hrtimer.c: hrtimers_cpu_dying, migrate_hrtimer_list.
+    Differs: in releases before 6.7, without a back-port of it, the timers stay until the CPU is
+    dead.
+    """
+    for queue in (cpu.hrtimers.hard, cpu.hrtimers.soft):
+        for timer in queue:
+            timer.cpu = target.number
+            _enqueue(target, timer)
+        queue.clear()
+    cpu.hrtimers.clock_event.shutdown()
+
+
+def retrigger_next_event(cpu: Cpu) -> Path:
+    """Set this CPU's clock event anew.  Source: kernel/time/hrtimer.c."""
+    _reprogram(cpu)
+    yield 0
+
+
 def _queue(cpu: Cpu, timer: HrTimer) -> list[HrTimer]:
     return cpu.hrtimers.soft if timer.is_soft else cpu.hrtimers.hard
 

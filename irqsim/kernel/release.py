@@ -60,6 +60,18 @@ class Release:
     (since 6.9)."""
     nr_arm64_ipis: int
     """SGIs that arm64 requests: all eight where backtraces and KGDB have theirs (since 6.7)."""
+    kthread_pids: tuple[int, int, int]
+    """ksoftirqd/0, migration/0, cpuhp/0.  Behind the last the other CPUs' threads follow, five
+    pids for each CPU."""
+    warns_of_broken_affinity: bool
+    """A line that loses the last CPU of its affinity is in the kernel log (until about 5.13)."""
+    raises_block_for_the_dead: bool
+    """BLOCK is raised where a CPU's requests are taken over; later they are completed at once
+    (until 5.11)."""
+    irq_poll_takeover_bh_off: bool
+    """IRQ_POLL is raised there with bottom halves disabled (since 5.18)."""
+    tells_how_long_polled: bool
+    """arm64's report of a dead CPU says how long its firmware was asked (since 5.6)."""
 
 
 RELEASES: Final[tuple[Release, ...]] = (
@@ -84,6 +96,11 @@ RELEASES: Final[tuple[Release, ...]] = (
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
         nr_arm64_ipis=7,
+        kthread_pids=(9, 12, 14),
+        warns_of_broken_affinity=True,
+        raises_block_for_the_dead=True,
+        irq_poll_takeover_bh_off=False,
+        tells_how_long_polled=False,
     ),
     Release(
         name="5.10",
@@ -106,6 +123,11 @@ RELEASES: Final[tuple[Release, ...]] = (
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
         nr_arm64_ipis=7,
+        kthread_pids=(12, 14, 15),
+        warns_of_broken_affinity=True,
+        raises_block_for_the_dead=True,
+        irq_poll_takeover_bh_off=False,
+        tells_how_long_polled=True,
     ),
     Release(
         name="6.1",
@@ -128,6 +150,11 @@ RELEASES: Final[tuple[Release, ...]] = (
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
         nr_arm64_ipis=7,
+        kthread_pids=(13, 15, 17),
+        warns_of_broken_affinity=False,
+        raises_block_for_the_dead=False,
+        irq_poll_takeover_bh_off=True,
+        tells_how_long_polled=True,
     ),
     Release(
         name="6.6",
@@ -150,6 +177,11 @@ RELEASES: Final[tuple[Release, ...]] = (
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
         nr_arm64_ipis=7,
+        kthread_pids=(16, 20, 21),
+        warns_of_broken_affinity=False,
+        raises_block_for_the_dead=False,
+        irq_poll_takeover_bh_off=True,
+        tells_how_long_polled=True,
     ),
     Release(
         name="6.12",
@@ -172,6 +204,11 @@ RELEASES: Final[tuple[Release, ...]] = (
         msleep_adds_one=False,
         irq_threads_move_at_once=True,
         nr_arm64_ipis=8,
+        kthread_pids=(16, 20, 21),
+        warns_of_broken_affinity=False,
+        raises_block_for_the_dead=False,
+        irq_poll_takeover_bh_off=True,
+        tells_how_long_polled=True,
     ),
 )
 

@@ -108,6 +108,20 @@ def activate(k: Kernel, target: Cpu, task: Task) -> None:
         fair.enqueue_woken(k, target, task)
 
 
+def move_queued_task(k: Kernel, source: Cpu, target: Cpu, task: Task) -> None:
+    """Put a task that waits on one CPU's queue on another's.
+
+    Source: kernel/sched/core.c: move_queued_task.
+    """
+    update_curr(k, target)
+    if task.prio < MAX_RT_PRIO:
+        source.rq.rt.remove(task)
+        rt.enqueue(target.rq, task, at_head=False)
+    else:
+        fair.migrate(k, source, target, task)
+    task.cpu = target.number
+
+
 def check_preempt_curr(k: Kernel, cpu: Cpu | None, target: Cpu, task: Task) -> None:
     """Ask the target's task to make room if the woken one goes before it.
 
@@ -239,6 +253,9 @@ def _pick_next(k: Kernel, cpu: Cpu) -> Task:
 
 
 def _trace_switch(k: Kernel, cpu: Cpu, task: Task, following: Task, prev_state: int) -> None:
+    if not cpu.is_online:
+        # No tracepoint speaks on a CPU that has been taken off the online mask.
+        return
     event = k.events.intern(
         SCHED_SWITCH,
         task.comm,

@@ -59,7 +59,17 @@ def _mask_value(k: Kernel, mask: int) -> Value:
 def send_ipi(k: Kernel, source: int, targets: int, number: int) -> None:
     """The SGI alone: also for a sender whose code the log does not show."""
     gic = k.gic
-    k.queue.schedule(k.now_ns + k.cost.ipi, lambda now_ns: gic.send_sgi(source, number, targets))
+
+    def arrive(now_ns: int) -> None:
+        """Differs: what is sent to a CPU that is off is lost, and does not wait for it."""
+        there = targets
+        for cpu in k.cpus if k.nr_online < len(k.cpus) else ():
+            if not cpu.is_online:
+                there &= ~(1 << cpu.number)
+        if there:
+            gic.send_sgi(source, number, there)
+
+    k.queue.schedule(k.now_ns + k.cost.ipi, arrive)
 
 
 def smp_call_function_single_async(
@@ -68,6 +78,7 @@ def smp_call_function_single_async(
     """Have `function` run on `target`, in its interrupt, and do not wait for it; on this CPU
     it is called here, with interrupts off.
 
+    A CPU that is not online is not called (-ENXIO).
     Source: kernel/smp.c: generic_exec_single, __smp_call_single_queue.
     """
     if target is cpu:
@@ -75,6 +86,8 @@ def smp_call_function_single_async(
         yield from function(cpu)
         cpu.irqs_disabled = saved
         yield 0
+        return
+    if not target.is_online:
         return
     target.call_queue.append(function)
     if len(target.call_queue) == 1:

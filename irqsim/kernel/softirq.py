@@ -26,7 +26,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from irqsim.events import TASK_INTERRUPTIBLE, TASK_RUNNING, TASKLET_ENTRY, TASKLET_EXIT, Event
+from irqsim.events import (
+    TASK_INTERRUPTIBLE,
+    TASK_PARKED,
+    TASK_RUNNING,
+    TASKLET_ENTRY,
+    TASKLET_EXIT,
+    Event,
+)
 from irqsim.kernel.preempt import (
     IN_INTERRUPT_MASK,
     PREEMPT_OFFSET,
@@ -165,6 +172,11 @@ def run_ksoftirqd(k: Kernel, cpu: Cpu) -> Path:
     task = cpu.ksoftirqd
     yield from start_task(k, task)
     while True:
+        if k.hotplug.moving is cpu and cpu.stop_fn is not None:
+            # kthread_should_park(): what is pending is not for it any more.
+            task.state = TASK_PARKED
+            yield from schedule(k, cpu)
+            continue
         if not cpu.softirq_pending:
             task.state = TASK_INTERRUPTIBLE
             yield from schedule(k, cpu)
@@ -330,6 +342,19 @@ def _tasklet_action_common(k: Kernel, cpu: Cpu, vec: int) -> Path:
         raise_softirq_no_wake(k, cpu, vec)
         cpu.irqs_disabled = False
         yield k.cost.softirq_raise
+
+
+def takeover_tasklets(k: Kernel, cpu: Cpu, dead: Cpu) -> Path:
+    """Queue on `cpu`, which runs this, the tasklets of a dead CPU.
+
+    Both vectors are raised whether there are any or not.
+    Source: kernel/softirq.c: takeover_tasklets.
+    """
+    for vec in (TASKLET_SOFTIRQ, HI_SOFTIRQ):
+        queue = _queue_of(dead, vec)
+        _queue_of(cpu, vec).extend(queue)
+        queue.clear()
+        yield from raise_softirq(k, cpu, vec)
 
 
 def _queue_of(cpu: Cpu, vec: int) -> list[Tasklet]:

@@ -14,11 +14,13 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Final
 
 from irqsim.events import TASK_RUNNING
+from irqsim.kernel.cputime import CpuTime
 
 if TYPE_CHECKING:
     from irqsim.clock import EventQueue
     from irqsim.events import Context, Event, EventTable, Record
     from irqsim.kernel.costs import CostTable
+    from irqsim.kernel.cpu import Hotplug
     from irqsim.kernel.dev import SoftnetData
     from irqsim.kernel.hrtimer import HrTimerBase
     from irqsim.kernel.irq.chip import GicChip
@@ -89,7 +91,9 @@ class Task:
         "deadline_ns",
         "exec_start_ns",
         "frames",
+        "has_mm",
         "in_user",
+        "is_per_cpu",
         "is_requeued",
         "nice",
         "on_rq",
@@ -114,6 +118,10 @@ class Task:
     tgid: int
     allowed: tuple[int, ...]
     """CPUs on which it may run, ascending."""
+    has_mm: bool
+    """A user's process, not a kernel thread."""
+    is_per_cpu: bool
+    """A kernel thread that belongs to its CPU and stays there (KTHREAD_IS_PER_CPU)."""
     before_sleep: Callable[[], Path] | None
     """A kworker's, called when it blocks: its pool may want another one."""
     after_sleep: Callable[[], None] | None
@@ -159,6 +167,8 @@ class Task:
         self.pid = pid
         self.tgid = pid
         self.allowed = allowed
+        self.has_mm = False
+        self.is_per_cpu = False
         self.before_sleep = None
         self.after_sleep = None
         self.state = TASK_RUNNING
@@ -183,24 +193,12 @@ class Task:
         self.contexts = {}
 
 
-class CpuTime:
-    """Where a CPU's time went, in ns: each instant is counted exactly once."""
-
-    __slots__ = ("hardirq_ns", "idle_ns", "softirq_ns", "system_ns", "user_ns")
-
-    def __init__(self) -> None:
-        self.hardirq_ns = 0
-        self.softirq_ns = 0
-        self.system_ns = 0
-        self.user_ns = 0
-        self.idle_ns = 0
-
-
 class Cpu:
     """One CPU: what Linux keeps per CPU, and the engine's place in its code."""
 
     __slots__ = (
         "call_queue",
+        "cpuhp",
         "current",
         "due_ns",
         "frame",
@@ -209,6 +207,8 @@ class Cpu:
         "idle",
         "irq_work_list",
         "irqs_disabled",
+        "is_active",
+        "is_online",
         "ksoftirqd",
         "kstat_softirqs",
         "nr_switches",
@@ -219,6 +219,7 @@ class Cpu:
         "since_ns",
         "softirq_pending",
         "softnet",
+        "stop_fn",
         "stop_work",
         "stopper",
         "tasklet_hi_vec",
@@ -280,6 +281,15 @@ class Cpu:
     stopper: Task
     stop_work: list[Task]
     """Tasks that have to leave this CPU."""
+    stop_fn: Callable[[Kernel, Cpu], Path] | None
+    """What else the stopper is to do, once."""
+
+    # kernel/cpu.py's.
+    is_online: bool
+    is_active: bool
+    """Tasks may be put here: not any more when it is about to go, not yet when it has come."""
+    cpuhp: Task
+    """The thread that brings this CPU up."""
 
     # The account of its time: the engine's.
     time: CpuTime
@@ -301,6 +311,9 @@ class Cpu:
         self.tasklet_hi_vec = []
         self.call_queue = []
         self.stop_work = []
+        self.stop_fn = None
+        self.is_online = True
+        self.is_active = True
         self.irq_work_list = []
         self.time = CpuTime()
 
@@ -319,6 +332,7 @@ class Kernel:
         "folds_need_resched",
         "force_irqthreads",
         "gic",
+        "hotplug",
         "hz",
         "ipi",
         "irq_default_affinity",
@@ -332,6 +346,8 @@ class Kernel:
         "noirqdebug",
         "now_ns",
         "nr_objects",
+        "nr_online",
+        "power_on",
         "preempt_count_built",
         "preemption",
         "queue",
@@ -382,6 +398,11 @@ class Kernel:
     queue: EventQueue
     tick_ns: int
     """Length of a jiffy."""
+
+    # kernel/cpu.py's; power_on is the firmware, which lets the engine start a CPU.
+    hotplug: Hotplug
+    nr_online: int
+    power_on: Callable[[Cpu], None]
 
     # Time: now_ns is the engine's, the others kernel/tick.py's.
     now_ns: int

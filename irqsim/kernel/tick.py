@@ -139,6 +139,22 @@ def start_tick(k: Kernel, cpu: Cpu) -> None:
     hrtimer_start(k, cpu, cpu.tick.timer, _next_tick(k), cpu)
 
 
+def tick_cpu_dying(k: Kernel, cpu: Cpu) -> None:
+    """A CPU that goes has no tick any more, and does not advance jiffies.
+
+    Source: kernel/time/tick-common.c: tick_handover_do_timer; kernel/time/tick-sched.c:
+    tick_cancel_sched_timer, can_stop_idle_tick.
+    Differs: the next CPU that ticks advances them, where the kernel names the first one.
+    """
+    timer = cpu.tick.timer
+    if timer.is_queued:
+        cpu.hrtimers.hard.remove(timer)
+        timer.is_queued = False
+    cpu.tick.is_stopped = True
+    if k.tick_do_timer_cpu == cpu.number:
+        k.tick_do_timer_cpu = -1
+
+
 def tick_irq_enter(k: Kernel, cpu: Cpu) -> None:
     """An interrupt has ended this CPU's idling: catch up with time.
 

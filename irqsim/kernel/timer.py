@@ -158,6 +158,17 @@ def del_timer(k: Kernel, cpu: Cpu, timer: TimerList) -> bool:
     return True
 
 
+def timers_dead_cpu(k: Kernel, cpu: Cpu, dead: Cpu) -> None:
+    """Put the timers of a dead CPU on the wheel of `cpu`, which runs this, bucket by bucket.
+
+    Source: kernel/time/timer.c: timers_dead_cpu, migrate_timer_list.
+    """
+    for timer in sorted(dead.timers.pending, key=lambda each: (each.bucket, -each.serial)):
+        expires = timer.expires
+        del_timer(k, cpu, timer)
+        mod_timer(k, cpu, timer, expires, cpu)
+
+
 def timers_due(k: Kernel, cpu: Cpu) -> bool:
     """Whether the tick raises TIMER.  Source: run_local_timers()."""
     for timer in cpu.timers.pending:

@@ -21,6 +21,7 @@ from irqsim.events import (
     Event,
     Tracepoint,
 )
+from irqsim.kernel.printk import KERN_WARNING, printk
 from irqsim.kernel.sched import activate, check_preempt_curr, preempt_check_resched, send
 from irqsim.kernel.smp import CALLED, SENT_BY_WAKE_LIST
 from irqsim.kernel.state import MAX_RT_PRIO, Cpu, Kernel, Path, Task
@@ -99,9 +100,13 @@ def sched_ttwu_pending(k: Kernel, cpu: Cpu) -> Path:
 def _queues_at_target(k: Kernel, target: Cpu) -> bool:
     """Whether a remote wake-up is left to the target to carry out.
 
-    Source: kernel/sched/core.c: ttwu_queue_cond.
+    Source: kernel/sched/core.c: ttwu_queue_cond (never to a CPU that comes or goes).
     """
-    return k.release.wake_list != "idle" or target.current is target.idle
+    if k.release.wake_list == "reschedule":
+        return True
+    return target.is_active and (
+        k.release.wake_list != "idle" or target.current is target.idle
+    )
 
 
 def _ttwu_queue_wakelist(k: Kernel, cpu: Cpu | None, target: Cpu, task: Task) -> None:
@@ -119,10 +124,17 @@ def _select_task_rq(k: Kernel, task: Task) -> int:
     A real-time task goes where it can run at once.
     Source: kernel/sched/fair.c: select_idle_sibling; kernel/sched/rt.c: select_task_rq_rt.
     """
-    if len(task.allowed) == 1:
-        return task.allowed[0]
-    here = task.cpu if task.cpu in task.allowed else task.allowed[0]
-    candidates = (here, *(number for number in task.allowed if number != here))
+    allowed = task.allowed
+    if task.is_per_cpu:
+        return allowed[0]
+    if k.nr_online < len(k.cpus) or k.hotplug.moving is not None:
+        allowed = tuple(number for number in task.allowed if k.cpus[number].is_active)
+        if not allowed:
+            return select_fallback_rq(k, task)
+    if len(allowed) == 1:
+        return allowed[0]
+    here = task.cpu if task.cpu in allowed else allowed[0]
+    candidates = (here, *(number for number in allowed if number != here))
     for number in candidates:
         other = k.cpus[number]
         if other.current is other.idle and not other.wake_list and not other.rq.fair:
@@ -132,6 +144,22 @@ def _select_task_rq(k: Kernel, task: Task) -> int:
             if k.cpus[number].current.prio > task.prio:
                 return number
     return here
+
+
+def select_fallback_rq(k: Kernel, task: Task) -> int:
+    """The first CPU of those allowed that takes tasks; with none left, any CPU is allowed.
+
+    Source: kernel/sched/core.c: select_fallback_rq.
+    Differs: what a user had allowed is forgotten, also where 6.2 and later remember it.
+    """
+    for number in task.allowed:
+        if k.cpus[number].is_active:
+            return number
+    if task.has_mm:
+        text = f"process {task.pid} ({task.comm}) no longer affine to cpu{task.cpu}"
+        printk(k, KERN_WARNING, text)
+    task.allowed = tuple(range(len(k.cpus)))
+    return next(cpu.number for cpu in k.cpus if cpu.is_active)
 
 
 def _ttwu_do_activate(k: Kernel, cpu: Cpu, target: Cpu, task: Task, depth: int) -> None:

@@ -26,8 +26,9 @@ from irqsim.events import (
 from irqsim.kernel.fair import weight_of
 from irqsim.kernel.sched import cond_resched, new_task, schedule, start_task
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
+from irqsim.kernel.stop_machine import move_other
 from irqsim.kernel.trace import trace
-from irqsim.kernel.wakeup import wake_up_process
+from irqsim.kernel.wakeup import wake_up_from_outside, wake_up_process
 
 WORK_CPU_UNBOUND: Final[dict[str, int]] = {"arm64": 256, "arm": 8}
 """NR_CPUS of the distribution's build, which the events print for `any CPU`."""
@@ -99,6 +100,7 @@ class WorkerPool:
         "nr_running",
         "nr_workers",
         "suffix",
+        "workers",
         "worklist",
     )
 
@@ -115,6 +117,7 @@ class WorkerPool:
     nr_running: int
     """Workers at work that do not sleep; none of the unbound pool, which does not manage them."""
     nr_workers: int
+    workers: list[Task]
 
     def __init__(self, name: str, suffix: str, nice: int, cpus: range, is_bound: bool) -> None:
         self.name = name
@@ -126,6 +129,7 @@ class WorkerPool:
         self.idle = []
         self.nr_running = 0
         self.nr_workers = 0
+        self.workers = []
 
 
 class WorkerPools:
@@ -173,6 +177,42 @@ def enqueue_work(k: Kernel, cpu: Cpu, work: Work, target: Cpu | None = None) -> 
     yield k.cost.queue_work
 
 
+def schedule_work_from_outside(k: Kernel, cpu: Cpu, work: Work) -> None:
+    """Queue a work of the kernel's own on a CPU, by somebody whom the log does not show."""
+    work.is_pending = True
+    pool = k.worker_pools.bound[cpu.number]
+    pool.worklist.append(work)
+    if not pool.nr_running:
+        worker = _first_idle(k, pool).task
+        if worker.state == TASK_IDLE:
+            wake_up_from_outside(k, worker)
+
+
+def workqueue_offline_cpu(k: Kernel, cpu: Cpu) -> None:
+    """A CPU is about to go: its workers may run anywhere, and go on with what is queued.
+
+    Source: kernel/workqueue.c: workqueue_offline_cpu, unbind_workers.
+    Differs: the pool still runs one worker at a time.
+    """
+    for pool in (k.worker_pools.bound[cpu.number], k.worker_pools.highpri[cpu.number]):
+        pool.allowed = tuple(range(len(k.cpus)))
+        for worker in pool.workers:
+            worker.allowed = pool.allowed
+
+
+def workqueue_online_cpu(k: Kernel, cpu: Cpu) -> Path:
+    """A CPU has come: its workers return to it.  Runs there.
+
+    Source: kernel/workqueue.c: workqueue_online_cpu, rebind_workers.
+    """
+    for pool in (k.worker_pools.bound[cpu.number], k.worker_pools.highpri[cpu.number]):
+        pool.allowed = (cpu.number,)
+        for worker in pool.workers:
+            worker.allowed = pool.allowed
+            if worker.on_rq and worker.cpu != cpu.number:
+                yield from move_other(k, cpu, worker)
+
+
 def make_workers(k: Kernel) -> None:
     """Give every pool a worker that sleeps."""
     pools = k.worker_pools
@@ -189,9 +229,13 @@ def _pool_of(k: Kernel, work: Work, cpu: Cpu) -> WorkerPool:
 
 def _wake_up_worker(k: Kernel, cpu: Cpu, pool: WorkerPool) -> Path:
     """Wake the pool's first idle worker.  Source: kernel/workqueue.c: wake_up_worker."""
+    yield from wake_up_process(k, cpu, _first_idle(k, pool).task)
+
+
+def _first_idle(k: Kernel, pool: WorkerPool) -> Worker:
     if not pool.idle:
         _create_worker(k, pool)
-    yield from wake_up_process(k, cpu, pool.idle[-1].task)
+    return pool.idle[-1]
 
 
 def _create_worker(k: Kernel, pool: WorkerPool) -> None:
@@ -207,6 +251,7 @@ def _create_worker(k: Kernel, pool: WorkerPool) -> None:
         task.before_sleep = lambda: _worker_sleeping(k, worker)
         task.after_sleep = lambda: _worker_running(worker)
     pool.nr_workers += 1
+    pool.workers.append(task)
     pool.idle.append(worker)
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 from irqsim.events import FIRST, Release, release_number
+from irqsim.kernel.cpu import cpu_down, cpu_up
 from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq.irqdomain import NR_IRQS, NR_IRQS_LEGACY
 from irqsim.kernel.state import Kernel
 from irqsim.proc.cpumask import read_bool
-from irqsim.proc.errno import not_yet
+from irqsim.proc.errno import EBUSY, FileError
 from irqsim.proc.files import Args, Row, Wildcard
 from irqsim.proc.interrupts import (
     Arch,
@@ -162,8 +163,11 @@ def _cpu_online(system: System, args: Args) -> str:
 
 def _write_cpu_online(system: System, args: Args, text: str) -> None:
     """Source: drivers/base/core.c: online_store()."""
-    if not read_bool(text):
-        raise not_yet("CPU hotplug")
+    number = int(args[0].removeprefix("cpu"))
+    if read_bool(text):
+        cpu_up(system.kernel, number)
+    elif not cpu_down(system.kernel, number):
+        raise FileError(EBUSY, is_write=True)
 
 
 WILDCARDS: Final = {"{cpu}": Wildcard(_cpu_names)}

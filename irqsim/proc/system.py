@@ -47,7 +47,7 @@ class System:
 
 def online_cpus(k: Kernel) -> tuple[int, ...]:
     """The CPUs that are online, ascending."""
-    return tuple(cpu.number for cpu in k.cpus)
+    return tuple(cpu.number for cpu in k.cpus if cpu.is_online)
 
 
 def free_shell_pid(k: Kernel) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from irqsim.kernel import softirq
+from irqsim.kernel.exit import do_exit
 from irqsim.kernel.hrtimer import HRTIMER_NORESTART, HRTIMER_RESTART, HrTimer, TimerPath
-from irqsim.kernel.idle import do_exit
 from irqsim.kernel.sched import start_task
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.timer import TimerList, mod_timer, nsecs_to_jiffies_up

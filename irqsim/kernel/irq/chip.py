@@ -63,15 +63,21 @@ class GicChip:
         self._gic.set_group(desc.hwirq, 1)
         self._gic.set_priority(desc.hwirq, GICD_INT_DEF_PRI)
 
-    def enable_percpu(self, desc: IrqDesc, nr_cpus: int) -> None:
-        """enable_percpu_irq() on every CPU."""
-        for pe in range(nr_cpus):
-            self._gic.set_edge(desc.hwirq, not desc.is_level, pe)
-            self._gic.set_enabled(desc.hwirq, True, pe)
+    def enable_percpu(self, desc: IrqDesc, pe: int) -> None:
+        """enable_percpu_irq() on one CPU."""
+        self._gic.set_edge(desc.hwirq, not desc.is_level, pe)
+        self._gic.set_enabled(desc.hwirq, True, pe)
 
     def disable_percpu(self, hwirq: int, pe: int) -> None:
         """disable_percpu_irq() on one CPU."""
         self._gic.set_enabled(hwirq, False, pe)
+
+    def set_cpu_interface(self, pe: int, on: bool) -> None:
+        """What a CPU does with its own interface when it starts, or is about to be off.
+
+        Source: drivers/irqchip/irq-gic-v3.c: gic_starting_cpu; irq-gic.c: gic_cpu_init.
+        """
+        self._gic.set_group_enabled(pe, on)
 
     # What the root handler and the flow handlers ask.
 

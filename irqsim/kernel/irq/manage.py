@@ -84,7 +84,9 @@ def setup_irq(
 def _start_line(k: Kernel, desc: IrqDesc, action: IrqAction, is_level: bool) -> None:
     desc.is_level = is_level
     if desc.percpu:
-        k.gic.enable_percpu(desc, len(k.cpus))
+        for cpu in k.cpus:
+            if cpu.is_online:
+                k.gic.enable_percpu(desc, cpu.number)
         desc.depth = 0
         desc.irqs_disabled = desc.masked = False
         return
@@ -95,9 +97,7 @@ def _start_line(k: Kernel, desc: IrqDesc, action: IrqAction, is_level: bool) -> 
         desc.istate |= IRQS_ONESHOT
     if action.flags & (IRQF_PERCPU | IRQF_NOBALANCING):
         desc.no_balancing = True
-    if not desc.affinity_set:
-        desc.affinity = k.irq_default_affinity
-    set_effective_cpu(k, desc)
+    _setup_affinity(k, desc)
     if action.flags & IRQF_NO_AUTOEN:
         desc.depth = 1
         return
@@ -218,12 +218,32 @@ def _check_irq_resend(desc: IrqDesc) -> None:
         desc.istate |= IRQS_REPLAY
 
 
-def set_effective_cpu(k: Kernel, desc: IrqDesc) -> None:
-    """Route the line to the first CPU of its affinity.
+def online_of(k: Kernel, cpus: tuple[int, ...]) -> tuple[int, ...]:
+    """Those of some CPUs that are online."""
+    if k.nr_online == len(k.cpus):
+        return cpus
+    return tuple(number for number in cpus if k.cpus[number].is_online)
 
-    Source: drivers/irqchip/irq-gic-v3.c: gic_set_affinity.
+
+def _setup_affinity(k: Kernel, desc: IrqDesc) -> None:
+    """Choose where a line is served that starts: where its affinity says, or the default one.
+
+    An affinity without a CPU that is online is forgotten.
+    Source: kernel/irq/manage.c: irq_setup_affinity.
     """
-    desc.effective_cpu = desc.affinity[0]
+    desc.affinity_set = desc.affinity_set and bool(online_of(k, desc.affinity))
+    cpus = online_of(k, desc.affinity if desc.affinity_set else k.irq_default_affinity)
+    set_affinity(k, desc, cpus or online_of(k, tuple(range(len(k.cpus)))))
+
+
+def set_affinity(k: Kernel, desc: IrqDesc, cpus: tuple[int, ...]) -> None:
+    """Set a line's affinity, and route it to the first of these CPUs that is online.
+
+    Source: kernel/irq/manage.c: irq_do_set_affinity; drivers/irqchip/irq-gic-v3.c:
+    gic_set_affinity.
+    """
+    desc.affinity = cpus
+    desc.effective_cpu = online_of(k, cpus)[0]
     if not desc.percpu:
         desc.chip.irq_set_affinity(desc, desc.effective_cpu)
 
@@ -231,12 +251,14 @@ def set_effective_cpu(k: Kernel, desc: IrqDesc) -> None:
 def irq_set_affinity(k: Kernel, desc: IrqDesc, cpus: tuple[int, ...]) -> list[Task]:
     """Move a line to other CPUs, at once: what is pending moves along.
 
-    `cpus` are ascending and exist.  Returns the threads that are to be woken for it.
+    `cpus` are ascending and exist; with none of them online nothing is changed (-EINVAL).
+    Returns the threads that are to be woken for it.
     Source: kernel/irq/manage.c: irq_set_affinity_locked, irq_do_set_affinity.
     """
-    desc.affinity = cpus
+    if not online_of(k, cpus):
+        return []
     desc.affinity_set = True
-    set_effective_cpu(k, desc)
+    set_affinity(k, desc, cpus)
     return irq_set_thread_affinity(k, desc)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Final
 
 from irqsim.events import TASK_INTERRUPTIBLE
-from irqsim.kernel.idle import do_exit
+from irqsim.kernel.exit import do_exit
 from irqsim.kernel.irq.irqdesc import (
     IRQ_HANDLED,
     IRQ_WAKE_THREAD,
