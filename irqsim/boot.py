@@ -24,26 +24,30 @@ from irqsim.kernel.hrtimer import HrTimerBase, hrtimer_interrupt, hrtimer_run_so
 from irqsim.kernel.idle import cpu_idle
 from irqsim.kernel.irq import manage
 from irqsim.kernel.irq.chip import GicChip
-from irqsim.kernel.irq.handle import handle_percpu_devid_irq
+from irqsim.kernel.irq.handle import handle_irq_event, handle_percpu_devid_irq
 from irqsim.kernel.irq.ipi import init_ipis
 from irqsim.kernel.irq.irqdesc import IrqAction
 from irqsim.kernel.irq.irqdomain import TIMER_PPIS, VIRTUAL_TIMER, IrqDomain
+from irqsim.kernel.irq.spurious import FIXUP, POLL, Spurious, announce, poll_spurious_irqs
+from irqsim.kernel.irq.storm import StormDetector
 from irqsim.kernel.preempt import PREEMPT_OFFSET
 from irqsim.kernel.release import release_named
 from irqsim.kernel.sched import RunQueue, new_task
 from irqsim.kernel.state import Cpu, Frame, Kernel, Task
 from irqsim.kernel.stop_machine import create_stopper
 from irqsim.kernel.tick import TickSched, start_tick
-from irqsim.kernel.timer import TimerBase, run_timer_softirq
+from irqsim.kernel.timer import TimerBase, TimerList, run_timer_softirq
 from irqsim.kernel.trace import set_tracing_on
 from irqsim.kernel.workqueue import WorkerPools
 from irqsim.records import EventTable
-from irqsim.scenario.spec import ScenarioSpec
+from irqsim.scenario.spec import KernelSpec, ScenarioSpec
 
 NSEC_PER_SEC: Final = 1_000_000_000
 NR_KTHREADS: Final = 5
 """Threads of its own that a CPU gets when it is brought up."""
 FIRST_USER_PID: Final = 100
+POLL_SPURIOUS_IRQ_TIMER: Final = 1 << 20
+"""The number of a static object, for its address; others count from 1."""
 
 
 class ClockEvent:
@@ -90,6 +94,7 @@ def boot(spec: ScenarioSpec, gic: Gic, flush: Callable[[], None]) -> Kernel:
     _map_timer(k)
     k.worker_pools = WorkerPools(len(k.cpus))
     _open_softirqs(k)
+    _watch_lines(k, spec.kernel)
     if not k.nohz:
         for cpu in k.cpus:
             start_tick(k, cpu)
@@ -102,7 +107,11 @@ def object_address(k: Kernel) -> int | str:
     Source: lib/vsprintf.c: ptr_to_hashval.
     """
     k.nr_objects += 1
-    hashed = k.nr_objects * 0x9E3779B1 & 0xFFFFFFFF
+    return _address(k, k.nr_objects)
+
+
+def _address(k: Kernel, number: int) -> int | str:
+    hashed = number * 0x9E3779B1 & 0xFFFFFFFF
     return hashed if k.arch == "arm64" else f"{hashed:08x}"
 
 
@@ -194,3 +203,24 @@ def _open_softirqs(k: Kernel) -> None:
     k.softirq_vec[softirq.SCHED_SOFTIRQ] = softirq.run_rebalance_domains
     k.softirq_vec[softirq.HRTIMER_SOFTIRQ] = hrtimer_run_softirq
     k.softirq_vec[softirq.RCU_SOFTIRQ] = softirq.rcu_core
+
+
+def _watch_lines(k: Kernel, settings: KernelSpec) -> None:
+    """The searches for interrupts that nobody handles, and for those that come too often."""
+    timer = TimerList(
+        _address(k, POLL_SPURIOUS_IRQ_TIMER),
+        "poll_spurious_irqs",
+        lambda k, cpu: poll_spurious_irqs(k, cpu, handle_irq_event),
+    )
+    irqfixup = POLL if settings.irqpoll else FIXUP if settings.irqfixup else 0
+    k.spurious = Spurious(announce(k, irqfixup, settings.preempt == "rt"), timer)
+    k.storm = None
+    if settings.storm_threshold is not None:
+        k.storm = StormDetector(
+            settings.storm_threshold,
+            settings.storm_window,
+            settings.storm_hold if settings.storm_action == "hold" else None,
+            settings.storm_poll,
+            lambda: object_address(k),
+            handle_irq_event,
+        )

@@ -18,10 +18,7 @@ from irqsim.hw.device import Device, Line
 from irqsim.hw.gic import Gic
 from irqsim.kernel.entry import interrupt_path
 from irqsim.kernel.fair import weight_of
-from irqsim.kernel.hrtimer import (
-    HrTimer,
-    hrtimer_start,
-)
+from irqsim.kernel.hrtimer import HrTimer, hrtimer_start, next_expiry
 from irqsim.kernel.irq import manage
 from irqsim.kernel.irq.handle import handle_fasteoi_irq, handle_percpu_devid_irq
 from irqsim.kernel.irq.irqdesc import IrqDesc
@@ -57,7 +54,9 @@ from irqsim.scenario.functions import (
     work_function,
 )
 from irqsim.scenario.nic import Nic
+from irqsim.scenario.poller import Poller
 from irqsim.scenario.program import Program, symbol_of
+from irqsim.scenario.service import Latency, Part, PartKey, is_timed, parts_of, serving
 from irqsim.scenario.source import Source, arrival_times
 from irqsim.scenario.spec import (
     AtSpec,
@@ -94,6 +93,7 @@ class Machine:
         self.spec = spec
         self.tick_ns = spec.run.tick
         self.drivers: dict[str, Driver] = {}
+        self.pollers: dict[str, Poller] = {}
         self.panicked = False
         self._sink = sink
         self._tasklets: dict[str, Tasklet] = {}
@@ -106,7 +106,15 @@ class Machine:
         self._wait_queues: dict[str, WaitQueue] = {}
         self._works: dict[str, Work] = {}
         self._delayed: dict[str, TimerList] = {}
+        self._sources: list[Source] = []
+        self._times_to_come = [*(at.time for at in spec.ats), *(each.start for each in spec.tasks)]
         self.nics: dict[str, Nic] = {}
+        self.latencies: dict[str, Latency] = {
+            device.name: Latency(device.name, device.deadline, device.on_miss)
+            for device in spec.devices
+            if device.deadline is not None
+        }
+        self._parts = parts_of(spec)
         self.gic = Gic(
             2 if spec.machine.irqchip == "gic-v2" else 3,
             spec.machine.cpus,
@@ -114,6 +122,7 @@ class Machine:
             spec.machine.priority_bits,
         )
         self.kernel = boot(spec, self.gic, self.flush)
+        self.kernel.is_at_rest = self._is_at_rest
         if operator is not None:
             # Before all else, so that at any instant the operator comes first.
             for at in spec.ats:
@@ -121,7 +130,10 @@ class Machine:
         path = interrupt_path(self.kernel)
         self.engine = Engine(self.kernel, self.gic.irq, self.gic.changed, path)
         for number, device in enumerate(spec.devices):
-            self.drivers[device.name] = self._build_driver(number, device)
+            if device.poll is None:
+                self.drivers[device.name] = self._build_driver(number, device)
+            else:
+                self.pollers[device.name] = self._build_poller(device)
         self._build_nics()
         self._build_softirqs()
         self._build_timers()
@@ -132,6 +144,9 @@ class Machine:
             if driver.spec.probe:
                 refusal = self._setup(driver)
                 assert refusal is None, refusal
+        for poller in self.pollers.values():
+            poller.start(self, self.kernel, spec.run.seed)
+        self._serve_softirqs()
         self._schedule_arrivals()
 
     # -- what the steps of a program ask ---------------------------------------------------
@@ -212,6 +227,10 @@ class Machine:
         yield from manage.free_irq(self.kernel, cpu, driver.desc, driver.number)
         driver.action = None
 
+    def part(self, key: PartKey) -> Part | None:
+        """The part of a function, if services that are timed may be in it."""
+        return self._parts.get(key)
+
     def panic(self, words: str) -> None:
         """Note that the machine panics; the engine stops at the next yield."""
         self.panicked = True
@@ -255,7 +274,23 @@ class Machine:
         if existing is None:
             pes = (spec.affinity or everywhere) if percpu else (0,)
             existing = [Line(self.gic, hwirq, pe, edge) for pe in pes]
-        return Driver(spec, number, Device(spec.name, existing), desc)
+        driver = Driver(spec, number, Device(spec.name, existing), desc)
+        if is_timed(self.spec, spec):
+            driver.keep_time(self.latencies[spec.name])
+        return driver
+
+    def _build_poller(self, spec: DeviceSpec) -> Poller:
+        device = Device(spec.name, [])
+        latency = self.latencies[spec.name] if is_timed(self.spec, spec) else None
+        if latency is not None:
+            device.keep_times()
+        return Poller(spec, device, object_address(self.kernel), latency)
+
+    def device(self, name: str) -> Device:
+        """The device of that name."""
+        if name in self.pollers:
+            return self.pollers[name].device
+        return self.drivers[name].device
 
     def _build_softirqs(self) -> None:
         k = self.kernel
@@ -263,13 +298,16 @@ class Machine:
         for each in self.spec.tasklets:
             program = self._program(f"tasklet.{each.name}", symbol_of(each.name))
             programs.append((program, each.run))
+            program.part = self._parts.get(("tasklet", each.name))
+            function = serving(program.part, atomic_function(program), _same_cpu)
             self._tasklets[each.name] = Tasklet(
-                k, each.name, program.symbol, atomic_function(program), each.disabled
+                k, each.name, program.symbol, function, each.disabled
             )
         for spec in self.spec.softirqs:
             vec = SOFTIRQ_NAMES.index(spec.name)
             program = self._program(f"softirq.{spec.name}", f"{spec.name.lower()}_action")
             programs.append((program, spec.run))
+            program.part = self._parts.get(("softirq", spec.name))
             k.softirq_vec[vec] = after(k.softirq_vec[vec], program)
         # Compiled last: steps name tasklets that stand further down in the file.
         for program, body in programs:
@@ -279,20 +317,21 @@ class Machine:
         for spec in self.spec.napis:
             self.nics[spec.name] = Nic(
                 spec,
-                self.drivers[spec.device].device,
+                self.device(spec.device),
                 object_address(self.kernel),
                 stream(self.spec.run.seed, f"napi.{spec.name}"),
                 self.tick_ns,
             )
+            self.nics[spec.name].latency = self.latencies.get(spec.device)
 
     def _build_works(self) -> None:
         k = self.kernel
         for spec in self.spec.works:
             program = self._program(f"work.{spec.name}", symbol_of(spec.name))
+            program.part = self._parts.get(("work", spec.name))
             compile_program(program, spec.run)
-            self._works[spec.name] = Work(
-                object_address(k), program.symbol, work_function(program), spec.queue
-            )
+            function = serving(program.part, work_function(program), _cpu_of_task)
+            self._works[spec.name] = Work(object_address(k), program.symbol, function, spec.queue)
         if self.spec.works:
             make_workers(k)
 
@@ -366,9 +405,43 @@ class Machine:
             driver.action = action
         return refusal
 
+    def _serve_softirqs(self) -> None:
+        """Put the parts of softirq vectors around them, their built-in duty included."""
+        for (kind, name), part in self._parts.items():
+            if kind == "softirq":
+                vec = SOFTIRQ_NAMES.index(name)
+                action = self.kernel.softirq_vec[vec]
+                self.kernel.softirq_vec[vec] = serving(part, action, _same_cpu)
+
     def _schedule_arrivals(self) -> None:
-        for driver in self.drivers.values():
-            if driver.spec.arrivals is not None:
-                times = arrival_times(driver.spec, self.spec.run)
-                nics = [nic for nic in self.nics.values() if nic.device is driver.device]
-                Source(self.kernel.queue, driver.device, nics, times).schedule_next()
+        for spec in self.spec.devices:
+            if spec.arrivals is not None:
+                times = arrival_times(spec, self.spec.run)
+                device = self.device(spec.name)
+                nics = [nic for nic in self.nics.values() if nic.device is device]
+                source = Source(self.kernel.queue, device, nics, times)
+                self._sources.append(source)
+                source.schedule_next()
+
+    def _is_at_rest(self) -> bool:
+        """Whether nothing is left to happen but what the caller would do, on its idle CPU."""
+        k, spec = self.kernel, self.spec
+        if spec.run.duration is not None or any(not source.is_over for source in self._sources):
+            return False
+        if any(when > k.now_ns for when in self._times_to_come):
+            return False
+        return all(
+            cpu.current is cpu.idle
+            and not cpu.wake_list
+            and not cpu.timers.pending
+            and next_expiry(cpu, without=cpu.tick.timer) is None
+            for cpu in k.cpus
+        )
+
+
+def _same_cpu(k: Kernel, cpu: Cpu) -> Cpu:
+    return cpu
+
+
+def _cpu_of_task(k: Kernel, task: Task) -> Cpu:
+    return k.cpus[task.cpu]

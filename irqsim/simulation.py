@@ -18,7 +18,7 @@ from irqsim.machine import Machine
 from irqsim.proc.cpumask import read_switch
 from irqsim.proc.errno import FileError
 from irqsim.proc.files import Files, canonical
-from irqsim.proc.system import DeviceCounts, System, free_shell_pid, online_cpus
+from irqsim.proc.system import DeviceCounts, DeviceLatency, System, free_shell_pid, online_cpus
 from irqsim.proc.table import files_of
 from irqsim.proc.tracefs import (
     OPTIONS_DIRECTORY,
@@ -31,7 +31,7 @@ from irqsim.proc.tracefs import (
 )
 from irqsim.recording import Recording, Sink
 from irqsim.records import TraceHeader
-from irqsim.scenario.driver import Driver
+from irqsim.scenario.service import Latency
 from irqsim.scenario.spec import AtCommand, AtSpec, ScenarioSpec
 from irqsim.trace.ftrace import TextFormat
 from irqsim.trace.output import seconds
@@ -98,6 +98,7 @@ class Simulation:
         self._system = System(
             k,
             self._device_counts,
+            self._device_latencies,
             self._trace_text,
             self._clear_trace,
             initial_options(k.release.name, spec.trace.options),
@@ -257,10 +258,10 @@ class Simulation:
         self.on_console(line)
 
     def _device_counts(self) -> tuple[DeviceCounts, ...]:
-        return tuple(self._counts_of(driver) for driver in self.machine.drivers.values())
+        return tuple(self._counts_of(spec.name) for spec in self.spec.devices)
 
-    def _counts_of(self, driver: Driver) -> DeviceCounts:
-        device = driver.device
+    def _counts_of(self, name: str) -> DeviceCounts:
+        device, latency = self.machine.device(name), self.machine.latencies.get(name)
         nics = [nic for nic in self.machine.nics.values() if nic.device is device]
         return DeviceCounts(
             device.name,
@@ -268,7 +269,24 @@ class Simulation:
             merged=device.nr_merged,
             dropped=sum(nic.nr_dropped for nic in nics),
             services=device.nr_services,
-            missed=0,
+            missed=0 if latency is None else latency.nr_missed,
+        )
+
+    def _device_latencies(self) -> tuple[DeviceLatency, ...]:
+        return tuple(self._latency_of(each) for each in self.machine.latencies.values())
+
+    def _latency_of(self, latency: Latency) -> DeviceLatency:
+        driver = self.machine.drivers.get(latency.name)
+        return DeviceLatency(
+            latency.name,
+            irq=None if driver is None else driver.desc.irq,
+            deadline_ns=latency.deadline_ns,
+            count=latency.count,
+            missed=latency.nr_missed,
+            total_ns=latency.total_ns,
+            worst_ns=latency.worst_ns,
+            worst_arrival_ns=latency.worst_arrival_ns + self.kernel.trace_clock_ns,
+            buckets=tuple(sorted(latency.buckets.items())),
         )
 
 

@@ -76,7 +76,8 @@ def test_a_warning_is_a_block() -> None:
     assert lines[0] == "------------[ cut here ]------------"
     assert lines[1] == "words"
     assert lines[2].startswith("WARNING: CPU: 2 PID: 0 at kernel/irq/manage.c")
-    assert lines[-2].startswith("CPU: 2 ")
+    assert lines[-3].startswith("CPU: 2 ")
+    assert lines[-2] == "Hardware name: linux,dummy-virt (DT)"
     assert lines[-1] == "---[ end trace 0000000000000000 ]---"
 
 

@@ -149,7 +149,7 @@ def test_the_readme_knows_every_file_of_the_machine() -> None:
     wanted = {}
     for row in TABLE:
         path = row.path.replace("{cpu}", "cpuN")
-        path = re.sub(r"\{(irq|desc)\}", "N", path)
+        path = re.sub(r"\{(irq|desc|timed)\}", "N", path)
         path = re.sub(r"\{(\w+)\}", lambda found: found[1].upper(), path)
         letters = ("r" if row.read else "") + ("w" if row.write else "")
         wanted[path + "/" * row.is_directory] = letters

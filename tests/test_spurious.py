@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
+from irqsim.kernel.irq.handle import handle_irq_event
 from irqsim.kernel.irq.irqdesc import (
     IRQ_HANDLED,
     IRQ_NONE,
@@ -33,7 +36,8 @@ class Judge:
         k = self.kernel
         for _ in range(times):
             k.jiffies += jiffies
-            note_interrupt(k, k.cpus[0], self.desc, retval)
+            for _ in note_interrupt(k, k.cpus[0], self.desc, retval, handle_irq_event):
+                pass
 
     def is_disabled(self) -> bool:
         """Whether the line has been disabled."""
@@ -237,3 +241,124 @@ def test_an_enable_does_it_too() -> None:
     judge.simulation.run()
     assert not judge.is_disabled()
     assert not any("Unbalanced" in text for text in judge.said)
+
+
+# -- polling -----------------------------------------------------------------------------
+
+NOTHING = ["return IRQ_NONE"]
+BESIDE = (
+    device("s", ["1ms"], NOTHING, flags=["IRQF_SHARED"], ack="never")
+    + device("b", ["500ms", "650ms"], flags=["IRQF_SHARED"])
+)
+"""A line that is stuck, and a second device on it."""
+
+
+def test_a_disabled_shared_line_is_polled_ten_times_a_second() -> None:
+    """Its handlers run from the timer; it stays disabled.
+
+    Source: poll_spurious_irqs(): POLL_SPURIOUS_IRQ_INTERVAL; try_one_irq(force).
+    """
+    outcome = run(BESIDE + lasting("1s"))
+    polls = outcome.times("timer_expire_entry", "poll_spurious_irqs")
+    assert polls
+    assert {later - earlier for earlier, later in pairwise(polls)} == {104_000}
+    served = [each for each in outcome.irqs("b") if each.time_us >= polls[0]]
+    assert len(served) == 2 * len(polls)
+    assert [each.letters for each in served] == ["d.s.."] * len(served)
+    assert outcome.device_counts("b") == [2, 0, 0, 2, 0]
+    assert outcome.simulation.machine.line_of("b").depth == 1
+
+
+def test_a_disabled_line_that_is_not_shared_is_never_polled() -> None:
+    """The timer looks, and calls nobody.  Source: try_one_irq(): IRQF_SHARED."""
+    outcome = run(device("s", ["1ms"], NOTHING, ack="never") + lasting("1s"))
+    assert outcome.times("timer_expire_entry", "poll_spurious_irqs")
+    last = outcome.irqs("s")[-1]
+    assert last.time_us < outcome.times("timer_expire_entry", "poll_spurious_irqs")[0]
+
+
+def test_without_a_set_end_the_polling_ends_with_the_rest() -> None:
+    """A run that would go on for the sake of the timer alone is over."""
+    outcome = run(BESIDE)
+    polls = outcome.times("timer_expire_entry", "poll_spurious_irqs")
+    assert polls[-1] > 650_000
+    assert polls[-1] < 800_000
+
+
+def _misrouted(**settings: Toml) -> Outcome:
+    """A device whose interrupt comes on another one's line."""
+    return run(
+        kernel(**settings)
+        + device("a", ["1ms"], ["return IRQ_NONE"], trigger="edge", spi=1)
+        + device("b", [], [], flags=["IRQF_SHARED"], spi=2)
+        + device("c", [], [], spi=3)
+    )
+
+
+@pytest.mark.parametrize(("option", "nr_calls"), [("irqfixup", 2), ("irqpoll", 2), ("rcu", 0)])
+def test_an_interrupt_that_nobody_handles_is_offered_to_shared_lines(
+    option: str, nr_calls: int
+) -> None:
+    """With irqfixup or irqpoll, before the first line's interrupt ends; others are not asked.
+
+    Source: note_interrupt(): misrouted_irq(); try_one_irq().
+    """
+    outcome = _misrouted(**{option: True})
+    assert [len(outcome.irqs(name)) for name in ("a", "b", "c")] == [2, nr_calls, 0]
+
+
+def test_an_interrupt_that_another_line_handles_does_not_count() -> None:
+    """irqs_unhandled goes down again.  Source: note_interrupt(): irqs_unhandled -= ok."""
+    text = device("a", ["1ms", "2ms"], ["return IRQ_NONE"], trigger="edge", spi=1)
+    for answer, unhandled in (("IRQ_HANDLED", 0), ("IRQ_NONE", 2)):
+        outcome = run(
+            kernel(irqfixup=True)
+            + text
+            + device("b", [], [f"return {answer}"], flags=["IRQF_SHARED"], spi=2)
+        )
+        assert outcome.simulation.machine.line_of("a").irqs_unhandled == unhandled
+
+
+@pytest.mark.parametrize(("option", "nr_calls"), [("irqfixup", 0), ("irqpoll", 2)])
+def test_irqpoll_looks_elsewhere_after_interrupts_that_were_handled_too(
+    option: str, nr_calls: int
+) -> None:
+    """Of lines with IRQF_IRQPOLL.  Source: try_misrouted_irq()."""
+    outcome = run(
+        kernel(**{option: True})
+        + device("a", ["1ms"], [], trigger="edge", spi=1, flags=["IRQF_IRQPOLL"])
+        + device("b", [], [], flags=["IRQF_SHARED"], spi=2)
+    )
+    assert len(outcome.irqs("b")) == nr_calls
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            {"irqfixup": True},
+            ["Misrouted IRQ fixup support enabled.", "This may impact system performance."],
+        ),
+        (
+            {"irqpoll": True},
+            [
+                "Misrouted IRQ fixup and polling support enabled",
+                "This may significantly impact system performance",
+            ],
+        ),
+        ({"noirqdebug": True}, ["IRQ lockup detection disabled"]),
+    ],
+)
+def test_boot_options_are_confirmed(settings: dict[str, Toml], said: list[str]) -> None:
+    """In the kernel log.  Source: irqfixup_setup(), irqpoll_setup(), noirqdebug_setup()."""
+    assert run(kernel(**settings) + device("d", [], [])).dmesg == said
+
+
+def test_a_bogus_return_value_is_reported_a_hundred_times() -> None:
+    """With the handlers, and it counts for nothing else.  Source: report_bad_irq()."""
+    judge = Judge()
+    judge.note(0x7, 150)
+    assert [text for text in judge.said if "bogus" in text] == (
+        ["irq event 13: bogus return value 7"] * 100
+    )
+    assert judge.desc.irqs_unhandled == 0

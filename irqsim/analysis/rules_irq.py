@@ -22,6 +22,7 @@ from irqsim.events import (
     SCHED_SWITCH,
     SCHED_WAKEUP,
     SCHED_WAKING,
+    SOFTIRQ,
     SOFTIRQ_RAISE,
     TICK_STOP,
     Context,
@@ -61,7 +62,9 @@ class _HandlerContext:
         is_hard = context.flags & (HARDIRQ | NMI) != 0
         is_open = self._is_open.get(context.cpu, False)
         if event.tracepoint is IRQ_HANDLER_ENTRY:
-            self._is_open[context.cpu] = is_open = True
+            # In a softirq: the timer that polls lines which have been disabled calls it.
+            is_polled = context.flags & (HARDIRQ | SOFTIRQ | IRQS_OFF) == SOFTIRQ | IRQS_OFF
+            self._is_open[context.cpu] = is_open = not is_polled
         elif event.tracepoint is IRQ_HANDLER_EXIT:
             self._is_open[context.cpu] = False
         if is_open and not is_hard:
@@ -196,9 +199,11 @@ IRQ_INVARIANTS: Final[tuple[Invariant, ...]] = (
     ),
     Invariant(
         name="handlers_run_in_hard_interrupt_context",
-        law="From irq_handler_entry to irq_handler_exit the context of a CPU is h, H or Z.",
+        law="From irq_handler_entry to irq_handler_exit the context of a CPU is h, H or Z, but of "
+        "handlers that a softirq calls with interrupts off.",
         scope="CPU",
-        source="include/linux/hardirq.h: __irq_enter_raw",
+        source="include/linux/hardirq.h: __irq_enter_raw; kernel/irq/spurious.c: "
+        "poll_spurious_irqs",
         on=(),
         make=_HandlerContext,
         needs=_HANDLERS,

@@ -4,6 +4,11 @@ A level line is asserted for as long as a device on it wants service and does no
 interrupt.  On an edge line each arrival is a pulse; one that comes while the controller
 still holds the last one is merged there, and only the device's own count tells.
 
+Every arrival is counted once more when it has come to its end: as a service when the driver
+takes it back, or as merged when its edge was, for then it is served with the one before.  A
+device with a ring (a network device) hands out its arrivals one by one: `nr_services` is then
+the ring's to count, and nothing merges.
+
 Several devices may share a line.  A per-CPU device (PPI) has one line for each of its CPUs,
 and what it wants is kept for each of them.
 """
@@ -64,8 +69,11 @@ class Device:
 
     __slots__ = (
         "_line_of",
+        "arrived_ns",
+        "has_ring",
         "is_masked",
         "lines",
+        "merged",
         "name",
         "nr_arrivals",
         "nr_merged",
@@ -83,7 +91,13 @@ class Device:
         # State: arrive(), quiet(), mask() and unmask() only.  Others read.
         self.wants: list[int] = [0] * nr_places
         self.oldest_ns: list[int] = [NEVER] * nr_places
+        self.merged: list[int] = [0] * nr_places
+        """How many of `wants` came as edges that merged."""
         self.is_masked: bool = False
+        # Whoever builds the machine sets these.
+        self.has_ring: bool = False
+        self.arrived_ns: list[list[int]] | None = None
+        """When what it wants arrived, where somebody asks for that: else None."""
         # Counters: as above, and nobody resets them.
         self.nr_arrivals: int = 0
         self.nr_merged: int = 0
@@ -107,8 +121,24 @@ class Device:
                 continue
             if not line.is_edge:
                 line.put(True)
-            elif not line.wires.pulse(line.intid, line.pe):
+            elif not line.wires.pulse(line.intid, line.pe) and not self.has_ring:
                 self.nr_merged += 1
+                self.merged[line.pe] += 1
+
+    @property
+    def waiting(self) -> int:
+        """How many arrivals wait for a service of their own."""
+        return sum(self.wants) - sum(self.merged)
+
+    def keep_times(self) -> None:
+        """Note from now on when each arrival came, for take_times()."""
+        self.arrived_ns = [[] for _ in self.wants]
+
+    def take_times(self, pe: int = 0) -> list[int]:
+        """When what quiet() is about to take back arrived, in ns; they are forgotten."""
+        assert self.arrived_ns is not None
+        times, self.arrived_ns[pe] = self.arrived_ns[pe], []
+        return times
 
     def quiet(self, pe: int = 0) -> int:
         """Take back all that the device wants (of this PE); return how much it was."""
@@ -116,7 +146,9 @@ class Device:
         if taken:
             self.wants[pe] = 0
             self.oldest_ns[pe] = NEVER
-            self.nr_services += 1
+            if not self.has_ring:
+                self.nr_services += taken - self.merged[pe]
+                self.merged[pe] = 0
             line = self._line_of[pe]
             if line is not None and line.is_asserted:
                 line.drive()
@@ -144,6 +176,8 @@ class Device:
         if not self.wants[pe]:
             self.oldest_ns[pe] = now_ns
         self.wants[pe] += 1
+        if self.arrived_ns is not None:
+            self.arrived_ns[pe].append(now_ns)
 
     def _drive(self) -> None:
         for line in self.lines:

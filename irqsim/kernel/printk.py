@@ -18,6 +18,10 @@ CONSOLE_LOGLEVEL: Final = 5
 """Messages of a lower level than this reach the console (`loglevel=5`)."""
 
 
+RATELIMIT_SECONDS: Final = 5
+RATELIMIT_BURST: Final = 10
+
+
 def printk(k: Kernel, level: int, text: str) -> None:
     """Add lines to the kernel log; warnings and worse go to the console as well."""
     for line in text.splitlines():
@@ -33,28 +37,87 @@ def printk_once(k: Kernel, level: int, what: str, text: str) -> None:
         printk(k, level, text)
 
 
-def warn(k: Kernel, cpu: Cpu, where: str, text: str) -> None:
-    """What WARN() prints: a block with the place, the task and the CPU.
+def warn(k: Kernel, cpu: Cpu, where: str, text: str = "") -> None:
+    """What WARN() prints: a block with the place, the task and the CPU; WARN_ON() has no text.
 
-    Differs: the lists of modules and registers and the call trace are left out.
+    Differs: the list of modules, the registers and the call trace are left out.
     """
+    lines = [
+        "------------[ cut here ]------------",
+        text,
+        f"WARNING: CPU: {cpu.number} PID: {cpu.current.pid} at {where}",
+        *_machine(k, cpu),
+        "---[ end trace 0000000000000000 ]---",
+    ]
+    printk(k, KERN_WARNING, "\n".join(line for line in lines if line))
+
+
+def warn_once(k: Kernel, cpu: Cpu, where: str, text: str = "") -> None:
+    """What WARN_ONCE() prints: the same, once since the boot for each place."""
+    if where not in k.said_once:
+        k.said_once[where] = None
+        warn(k, cpu, where, text)
+
+
+def dump_stack(k: Kernel, cpu: Cpu) -> None:
+    """Who runs where on what.  Source: lib/dump_stack.c: dump_stack_print_info.
+
+    Differs: the call trace behind it is left out.
+    """
+    printk(k, KERN_ERR, "\n".join(_machine(k, cpu)))
+
+
+HARDWARE_NAME: Final[dict[str, str]] = {
+    "arm64": "linux,dummy-virt (DT)",
+    "arm": "Generic DT based system",
+}
+"""What QEMU's `virt` machine calls itself."""
+
+
+def _machine(k: Kernel, cpu: Cpu) -> tuple[str, str]:
+    """Source: lib/dump_stack.c: dump_stack_print_info."""
     task = cpu.current
-    who = f"PID: {task.pid} Comm: {task.comm}"
-    printk(
-        k,
-        KERN_WARNING,
-        "\n".join(
-            (
-                "------------[ cut here ]------------",
-                text,
-                f"WARNING: CPU: {cpu.number} PID: {task.pid} at {where}",
-                f"CPU: {cpu.number} {who} Not tainted {k.release.version} #1",
-                "---[ end trace 0000000000000000 ]---",
-            )
-        ),
+    user = "UID: 0 " if k.release.dump_has_uid else ""
+    return (
+        f"CPU: {cpu.number} {user}PID: {task.pid} Comm: {task.comm} "
+        f"Not tainted {k.release.version} #1",
+        f"Hardware name: {HARDWARE_NAME[k.arch]}",
     )
 
 
+class RateLimit:
+    """A message that may come too often: ten are let through in five seconds.
+
+    How many were not is said in front of the next that is.
+    Source: lib/ratelimit.c: ___ratelimit; include/linux/ratelimit_types.h: DEFAULT_RATELIMIT.
+    """
+
+    __slots__ = ("_begin", "_name", "_nr_missed", "_nr_printed")
+
+    def __init__(self, name: str) -> None:
+        """`name` is whose messages they are."""
+        self._name = name
+        self._begin: int | None = None
+        self._nr_printed = self._nr_missed = 0
+
+    def printk(self, k: Kernel, level: int, text: str) -> None:
+        """Print it, or count it."""
+        if self._begin is None or k.jiffies > self._begin + RATELIMIT_SECONDS * k.hz:
+            if self._nr_missed:
+                printk(k, KERN_WARNING, f"{self._name}: {self._nr_missed} callbacks suppressed")
+            self._begin, self._nr_printed, self._nr_missed = k.jiffies, 0, 0
+        if self._nr_printed < RATELIMIT_BURST:
+            self._nr_printed += 1
+            printk(k, level, text)
+        else:
+            self._nr_missed += 1
+
+
 def format_line(time_ns: int, text: str) -> str:
-    """A line as `dmesg` shows it: seconds and microseconds, truncated as printk does."""
-    return f"[{time_ns // 1_000_000_000:5d}.{time_ns // 1000 % 1_000_000:06d}] {text}"
+    """A line as `dmesg` shows it."""
+    return f"[{format_time(time_ns):>12}] {text}"
+
+
+def format_time(time_ns: int) -> str:
+    """Seconds and microseconds, truncated as printk does."""
+    return f"{time_ns // 1_000_000_000}.{time_ns // 1000 % 1_000_000:06d}"

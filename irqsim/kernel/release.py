@@ -58,6 +58,8 @@ class Release:
     irq_threads_move_at_once: bool
     """Interrupt threads are woken to follow their line as soon as it is moved, all of them
     (since 6.9)."""
+    dump_has_uid: bool
+    """A report names the user of the task as well (since 6.12)."""
     nr_arm64_ipis: int
     """SGIs that arm64 requests: all eight where backtraces and KGDB have theirs (since 6.7)."""
     kthread_pids: tuple[int, int, int]
@@ -95,6 +97,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         fixed_affinity_errno="EIO",
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
+        dump_has_uid=False,
         nr_arm64_ipis=7,
         kthread_pids=(9, 12, 14),
         warns_of_broken_affinity=True,
@@ -122,6 +125,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         fixed_affinity_errno="EIO",
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
+        dump_has_uid=False,
         nr_arm64_ipis=7,
         kthread_pids=(12, 14, 15),
         warns_of_broken_affinity=True,
@@ -149,6 +153,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         fixed_affinity_errno="EIO",
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
+        dump_has_uid=False,
         nr_arm64_ipis=7,
         kthread_pids=(13, 15, 17),
         warns_of_broken_affinity=False,
@@ -176,6 +181,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         fixed_affinity_errno="EIO",
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
+        dump_has_uid=False,
         nr_arm64_ipis=7,
         kthread_pids=(16, 20, 21),
         warns_of_broken_affinity=False,
@@ -203,6 +209,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         fixed_affinity_errno="EPERM",
         msleep_adds_one=False,
         irq_threads_move_at_once=True,
+        dump_has_uid=True,
         nr_arm64_ipis=8,
         kthread_pids=(16, 20, 21),
         warns_of_broken_affinity=False,

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from irqsim.kernel.irq.ipi import IpiTable
     from irqsim.kernel.irq.irqdesc import IrqDesc
     from irqsim.kernel.irq.irqdomain import IrqDomain
+    from irqsim.kernel.irq.spurious import Spurious
+    from irqsim.kernel.irq.storm import StormDetector
     from irqsim.kernel.release import Release
     from irqsim.kernel.sched import RunQueue
     from irqsim.kernel.softirq import Tasklet
@@ -337,6 +339,7 @@ class Kernel:
         "ipi",
         "irq_default_affinity",
         "irq_desc",
+        "is_at_rest",
         "jiffies",
         "might_resched",
         "netdev_budget",
@@ -358,6 +361,8 @@ class Kernel:
         "softirq_restart",
         "softirq_time_ns",
         "softirq_vec",
+        "spurious",
+        "storm",
         "tasks",
         "tick_do_timer_cpu",
         "tick_ns",
@@ -398,6 +403,8 @@ class Kernel:
     queue: EventQueue
     tick_ns: int
     """Length of a jiffy."""
+    is_at_rest: Callable[[], bool]
+    """The machine's: nothing is left to happen, and the run has no set end."""
 
     # kernel/cpu.py's; power_on is the firmware, which lets the engine start a CPU.
     hotplug: Hotplug
@@ -421,6 +428,10 @@ class Kernel:
     worker_pools: WorkerPools
     nr_objects: int
     """How many objects have an address in the trace."""
+
+    # kernel/irq/spurious.py's, kernel/irq/storm.py's.
+    spurious: Spurious
+    storm: StormDetector | None
 
     # kernel/trace.py's.
     events: EventTable

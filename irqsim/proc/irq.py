@@ -57,7 +57,7 @@ def _numbers_in_proc(system: System, args: Args) -> list[str]:
     return [str(irq) for irq in sorted(k.irq_desc) if _is_in_proc(k, k.irq_desc[irq])]
 
 
-def _number_of(system: System, name: str) -> str | None:
+def number_of(system: System, name: str) -> str | None:
     """The number of the line that has an action of that name."""
     descs = system.kernel.irq_desc
     for irq in sorted(descs):
@@ -80,8 +80,8 @@ def _actions_with_directory(system: System, args: Args) -> list[str]:
 
 
 WILDCARDS: Final = {
-    "{irq}": Wildcard(_numbers_in_proc, _number_of),
-    "{desc}": Wildcard(_numbers, _number_of),
+    "{irq}": Wildcard(_numbers_in_proc, number_of),
+    "{desc}": Wildcard(_numbers, number_of),
     "{action}": Wildcard(_actions_with_directory),
 }
 

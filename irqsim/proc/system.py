@@ -25,9 +25,28 @@ class DeviceCounts:
     dropped: int
     """Packets that found the receive ring full."""
     services: int
-    """How often the driver quieted it: once for all that it wanted until then."""
+    """Arrivals that the driver took, one by one; not those that merged."""
     missed: int
-    """Services that ended later than the deadline after the arrival."""
+    """Arrivals whose service ended later than the deadline allows."""
+
+
+@frozen
+class DeviceLatency:
+    """How long the arrivals of a device with a deadline waited for the end of their service."""
+
+    name: str
+    irq: int | None
+    """None: it is polled."""
+    deadline_ns: int
+    count: int
+    """Arrivals that have been served to the end."""
+    missed: int
+    total_ns: int
+    worst_ns: int
+    worst_arrival_ns: int
+    """When the one that waited longest arrived, by the trace clock."""
+    buckets: tuple[tuple[int, int], ...]
+    """Powers of two of us, and how many waited less than that and not less than half of it."""
 
 
 @define
@@ -36,6 +55,7 @@ class System:
 
     kernel: Kernel
     device_counts: Callable[[], tuple[DeviceCounts, ...]]
+    device_latencies: Callable[[], tuple[DeviceLatency, ...]]
     trace_text: Callable[[], str]
     """The file `trace` as it stands."""
     clear_trace: Callable[[], None]

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from irqsim.proc import irq, stat, tracefs
+from irqsim.proc import irq, latency, stat, tracefs
 from irqsim.proc.files import Files, Row, Wildcard
 from irqsim.proc.system import System
 
-TABLE: Final[tuple[Row, ...]] = (*stat.ROWS, *irq.ROWS, *tracefs.ROWS)
+TABLE: Final[tuple[Row, ...]] = (*stat.ROWS, *irq.ROWS, *latency.ROWS, *tracefs.ROWS)
 WILDCARDS: Final[dict[str, Wildcard]] = {
     **stat.WILDCARDS,
     **irq.WILDCARDS,
+    **latency.WILDCARDS,
     **tracefs.WILDCARDS,
 }
 

@@ -22,6 +22,15 @@ CPUS_MAX_OF_ARCH: Final = {"arm": 32}
 """NR_CPUS is at most 32 on 32-bit ARM.  Source: arch/arm/Kconfig."""
 LINE_KEYS: Final = ("spi", "ppi", "lpi", "gpio", "bank")
 ENDS_A_LOOP: Final = ("schedule", "wait_event")
+LINE_VERBS: Final = (
+    "disable_irq",
+    "disable_irq_nosync",
+    "enable_irq",
+    "irq_set_affinity",
+    "synchronize_irq",
+    "request_irq",
+    "free_irq",
+)
 DISARMS: Final = ("del_timer", "hrtimer_cancel")
 
 
@@ -137,6 +146,43 @@ def _check_napis(draft: Draft) -> None:
             place.at("device").fault(f"the packets of {napi.device!r} go to napi {first!r}")
 
 
+def _check_polled(draft: Draft) -> None:
+    """A polled device has no interrupt: nothing can be done with its line, nor wait for it."""
+    polled = [device.name for device in draft.spec.devices if device.poll is not None]
+    for device, place in draft.devices():
+        if device.poll is None:
+            continue
+        if device.thread is not None:
+            place.at("thread").fault("a polled device has no interrupt that could wake a thread")
+        if device.nmi:
+            place.at("nmi").fault("a polled device has no interrupt")
+        if not device.probe:
+            place.at("probe").fault("a polled device has no line that could be requested")
+    for body, place in _placed_bodies(draft):
+        for step in steps_of(body):
+            if step.verb in LINE_VERBS and step.args[0] in polled:
+                place.fault(f"{step.verb!r}: {step.args[0]!r} is polled and has no line")
+
+
+def _placed_bodies(draft: Draft) -> Iterator[tuple[Body, Place]]:
+    spec = draft.spec
+    for device, place in draft.devices():
+        yield device.handler or (), place.at("handler")
+        yield device.thread or (), place.at("thread")
+    for softirq in spec.softirqs:
+        yield softirq.run, draft.root.at("softirq").at(softirq.name)
+    tables = (
+        ("tasklet", spec.tasklets),
+        ("work", spec.works),
+        ("timer", spec.timers),
+        ("hrtimer", spec.hrtimers),
+        ("task", spec.tasks),
+    )
+    for table, members in tables:
+        for member, place in draft.members(table, members):
+            yield member.run, place.at("run")
+
+
 def _check_tasks(draft: Draft) -> None:
     name_with: dict[int, str] = {}
     for task, place in draft.members("task", draft.spec.tasks):
@@ -205,6 +251,7 @@ RULES: Final[tuple[tuple[Callable[[Draft], None], tuple[str, ...]], ...]] = (
     (_check_irqs, ()),
     (_check_request, ("machine", "kernel")),
     (_check_napis, ()),
+    (_check_polled, ()),
     (_check_tasks, ()),
     (_check_end, ("run", "kernel")),
 )

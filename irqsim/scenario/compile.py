@@ -10,8 +10,9 @@ from typing import Final
 
 from irqsim.kernel import preempt
 from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IRQ_NONE, IRQ_WAKE_THREAD
-from irqsim.kernel.state import Cpu
-from irqsim.scenario.program import CHANCE, DRAW, IF, REPEAT, RETURN, RUN, Op, Program
+from irqsim.kernel.state import Cpu, Kernel, Path
+from irqsim.scenario.program import CHANCE, DRAW, IF, PATH, REPEAT, RETURN, RUN, Op, Program
+from irqsim.scenario.service import key_of
 from irqsim.scenario.spec import Arg, Body, Chance, If, Repeat, Step
 from irqsim.scenario.verbs import CLOSING, OPENING, VERBS
 from irqsim.units import Duration
@@ -58,7 +59,25 @@ def _compile_step(program: Program, step: Step | Repeat | Chance | If) -> Op:
         return Op(RETURN, IRQRETURN[str(step.args[0])])
     op = VERBS[step.verb](program, step.args)
     op.opens = (step.verb in OPENING) - (step.verb in CLOSING)
-    return op
+    return _handing_over(program, step, op)
+
+
+def _handing_over(program: Program, step: Step, op: Op) -> Op:
+    """An operation that takes the services along that its program is in, if it leaves the rest
+    of them to another function."""
+    part, key = program.part, key_of(step)
+    target = program.machine.part(key) if part is not None and key is not None else None
+    if part is None or target is None:
+        return op
+    run = op.path
+
+    def path(k: Kernel, cpu: Cpu) -> Path:
+        part.hand_over(target, cpu)
+        yield from run(k, cpu)
+
+    handing_over = Op(PATH)
+    handing_over.path = path
+    return handing_over
 
 
 def _compile_run(duration: Arg) -> Op:

@@ -14,13 +14,25 @@ from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Task
 from irqsim.prng import stream
 from irqsim.scenario.compile import compile_program
 from irqsim.scenario.program import NO_RESULT, Machine, Program, run_atomic, run_task, symbol_of
+from irqsim.scenario.service import Latency, Part, Service
 from irqsim.scenario.spec import DeviceSpec
 
 
 class Driver:
     """What one `[[device]]` becomes."""
 
-    __slots__ = ("action", "desc", "device", "number", "program", "spec", "thread_program")
+    __slots__ = (
+        "action",
+        "desc",
+        "device",
+        "latency",
+        "number",
+        "part",
+        "program",
+        "spec",
+        "thread_part",
+        "thread_program",
+    )
 
     # Fixed when the machine is built.
     spec: DeviceSpec
@@ -30,6 +42,11 @@ class Driver:
     desc: IrqDesc
     program: Program
     thread_program: Program
+    latency: Latency | None
+    """What becomes of its deadline; None where it has none, or its packets have."""
+    part: Part | None
+    """The handler's part of a service that is timed, and the thread's."""
+    thread_part: Part | None
 
     # The machine's.
     action: IrqAction | None
@@ -41,6 +58,14 @@ class Driver:
         self.device = device
         self.desc = desc
         self.action = None
+        self.latency = self.part = self.thread_part = None
+
+    def keep_time(self, latency: Latency) -> None:
+        """Time the services of this device."""
+        self.latency = latency
+        self.part = Part(is_percpu=self.desc.percpu)
+        self.thread_part = Part() if self.spec.thread is not None else None
+        self.device.keep_times()
 
     def compile(self, machine: Machine, seed: int) -> None:
         """Compile the handler's steps, when all that they may name is there."""
@@ -51,13 +76,15 @@ class Driver:
             stream(seed, f"device.{name}.handler"),
             quiet=self._quiet,
         )
+        self.program.part = self.part
         compile_program(self.program, self.spec.handler or ())
         self.thread_program = Program(
             machine,
             f"{symbol_of(name)}_thread",
             stream(seed, f"device.{name}.thread"),
-            quiet=self._quiet,
+            quiet=self._quiet_in_thread,
         )
+        self.thread_program.part = self.thread_part
         compile_program(self.thread_program, self.spec.thread or ())
 
     def new_action(self, k: Kernel) -> IrqAction:
@@ -77,21 +104,28 @@ class Driver:
 
     def thread_fn(self, k: Kernel, task: Task, action: IrqAction) -> HandlerPath:
         """The thread function; without a handler of the driver's own it quiets the device."""
-        device, is_sole = self.device, self.spec.handler is None
+        is_sole, part = self.spec.handler is None, self.thread_part
+        if part is not None:
+            own = Service(self._timed()) if is_sole else None
+            part.begin(k.cpus[task.cpu], own)
         if is_sole and self.spec.ack == "start":
-            device.quiet()
+            self._quiet_in_thread(k.cpus[task.cpu])
         result = yield from run_task(k, task, self.thread_program, self.thread_program.ops)
         if is_sole and self.spec.ack == "end":
-            device.quiet()
+            self._quiet_in_thread(k.cpus[task.cpu])
+        if part is not None:
+            part.end(k, k.cpus[task.cpu])
         return result if result != NO_RESULT else IRQ_HANDLED
 
     def handler(self, k: Kernel, cpu: Cpu, action: IrqAction) -> HandlerPath:
         """The primary handler: quiet the device, run the steps, say whose interrupt it was."""
-        device, ack = self.device, self.spec.ack
+        device, ack, part = self.device, self.spec.ack, self.part
         pe = cpu.number if self.desc.percpu else 0
         is_wanted = device.wants[pe] > 0 and not device.is_masked
+        if part is not None:
+            part.begin(cpu, Service(self._timed()))
         if is_wanted and ack == "start":
-            device.quiet(pe)
+            self._quiet(cpu)
         result = NO_RESULT
         ops = self.program.ops
         if ops:
@@ -100,12 +134,29 @@ class Driver:
             # A handler that leaves a section open: the next one must not find it so.
             cpu.preempt_count = count
         if is_wanted and ack == "end":
-            device.quiet(pe)
-        if result != NO_RESULT:
-            return result
-        if not is_wanted:
-            return IRQ_NONE
-        return IRQ_WAKE_THREAD if self.spec.thread is not None else IRQ_HANDLED
+            self._quiet(cpu)
+        if result == NO_RESULT:
+            result = IRQ_NONE
+            if is_wanted:
+                result = IRQ_HANDLED if self.spec.thread is None else IRQ_WAKE_THREAD
+        if part is not None:
+            if result & IRQ_WAKE_THREAD and self.thread_part is not None:
+                part.hand_over(self.thread_part, cpu)
+            part.end(k, cpu)
+        return result
 
     def _quiet(self, cpu: Cpu) -> None:
-        self.device.quiet(cpu.number if self.desc.percpu else 0)
+        pe = cpu.number if self.desc.percpu else 0
+        if self.part is not None:
+            self.part.take(self.device, cpu, pe)
+        self.device.quiet(pe)
+
+    def _quiet_in_thread(self, cpu: Cpu) -> None:
+        pe = cpu.number if self.desc.percpu else 0
+        if self.thread_part is not None:
+            self.thread_part.take(self.device, cpu, pe)
+        self.device.quiet(pe)
+
+    def _timed(self) -> Latency:
+        assert self.latency is not None
+        return self.latency

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from irqsim.hw.device import Device
 from irqsim.kernel.dev import Napi, PollPath, napi_complete_done, napi_schedule
 from irqsim.kernel.state import Cpu, Kernel, Path
 from irqsim.prng import Stream, draw
+from irqsim.scenario.service import Latency
 from irqsim.scenario.spec import NapiSpec
 
 
 class Nic:
     """What one `[[napi]]` becomes."""
 
-    __slots__ = ("_spec", "_stream", "_tick_ns", "device", "napi", "nr_dropped", "ring")
+    __slots__ = (
+        "_spec",
+        "_stream",
+        "_tick_ns",
+        "_times",
+        "device",
+        "latency",
+        "napi",
+        "nr_dropped",
+        "ring",
+    )
 
     # Fixed when the machine is built.
     device: Device
     napi: Napi
+    latency: Latency | None
+    """What becomes of the device's deadline; None: it has none."""
 
     # arrive()'s and the poll function's.
     ring: int
@@ -34,11 +49,16 @@ class Nic:
         self.napi = Napi(address, spec.device, spec.weight, self._poll)
         self.ring = 0
         self.nr_dropped = 0
+        self.latency = None
+        self._times: deque[int] = deque()
+        device.has_ring = True
 
-    def arrive(self) -> None:
+    def arrive(self, now_ns: int) -> None:
         """A packet comes in; the device wants service as well."""
         if self.ring < self._spec.ring:
             self.ring += 1
+            if self.latency is not None:
+                self._times.append(now_ns)
         else:
             self.nr_dropped += 1
 
@@ -54,6 +74,9 @@ class Nic:
             self.ring -= 1
             done += 1
             yield draw(self._spec.packet, self._stream, self._tick_ns)
+            self.device.nr_services += 1
+            if self.latency is not None:
+                self.latency.note(k, self._times.popleft())
         if done < napi.weight and napi_complete_done(k, cpu, napi):
             self.device.quiet()
             self.device.unmask()

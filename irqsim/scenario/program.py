@@ -24,6 +24,7 @@ from irqsim.kernel.timer import TimerList
 from irqsim.kernel.wait import WaitQueue
 from irqsim.kernel.workqueue import Work
 from irqsim.prng import Stream, draw
+from irqsim.scenario.service import Part, PartKey
 from irqsim.units import Duration
 
 NO_RESULT: Final = -1
@@ -117,6 +118,9 @@ class Machine(Protocol):
     def free_irq(self, cpu: Cpu, device: str) -> Path:
         """Give it back."""
 
+    def part(self, key: PartKey) -> Part | None:
+        """The part of a function, if services that are timed may be in it."""
+
     def panic(self, words: str) -> None:
         """Note the panic; the machine stops at the path's next yield."""
 
@@ -124,7 +128,7 @@ class Machine(Protocol):
 class Program:
     """A compiled body, and what its steps need to know about where they stand."""
 
-    __slots__ = ("is_user", "machine", "nr_sections", "ops", "quiet", "stream", "symbol")
+    __slots__ = ("is_user", "machine", "nr_sections", "ops", "part", "quiet", "stream", "symbol")
 
     # Fixed once it is compiled.
     ops: tuple[Op, ...]
@@ -136,6 +140,8 @@ class Program:
     stream: Stream
     quiet: Callable[[Cpu], None] | None
     """The `ack` step: what it does to this driver's device."""
+    part: Part | None
+    """Set before it is compiled, where services that are timed may be in it."""
 
     # run_task()'s.
     nr_sections: int
@@ -154,6 +160,7 @@ class Program:
         self.stream = stream
         self.quiet = quiet
         self.is_user = is_user
+        self.part = None
         self.ops = ()
         self.nr_sections = 0
 

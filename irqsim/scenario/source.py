@@ -35,7 +35,7 @@ def arrival_times(spec: DeviceSpec, run: RunSpec) -> Iterator[int]:
 class Source:
     """The arrivals of one device, one at a time in the event queue."""
 
-    __slots__ = ("_device", "_nics", "_queue", "_times")
+    __slots__ = ("_device", "_nics", "_queue", "_times", "is_over")
 
     def __init__(
         self, queue: EventQueue, device: Device, nics: list[Nic], times: Iterator[int]
@@ -44,15 +44,18 @@ class Source:
         self._device = device
         self._nics = nics
         self._times = times
+        self.is_over = False
+        """No arrival is left."""
 
     def schedule_next(self) -> None:
         """Put the next arrival into the queue, if there is one."""
         for time_ns in self._times:
             self._queue.schedule(time_ns, self._arrive)
             return
+        self.is_over = True
 
     def _arrive(self, now_ns: int) -> None:
         for nic in self._nics:
-            nic.arrive()
+            nic.arrive(now_ns)
         self._device.arrive(now_ns)
         self.schedule_next()

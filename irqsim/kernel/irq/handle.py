@@ -15,6 +15,7 @@ from irqsim.kernel.irq.irqdesc import (
     IRQ_WAKE_THREAD,
     IRQS_ONESHOT,
     IRQS_PENDING,
+    IRQS_POLL_INPROGRESS,
     IRQS_REPLAY,
     IRQS_WAITING,
     IrqAction,
@@ -22,10 +23,10 @@ from irqsim.kernel.irq.irqdesc import (
     kstat_incr_irq,
 )
 from irqsim.kernel.irq.mask import cond_unmask_irq, mask_irq, unmask_irq
-from irqsim.kernel.irq.spurious import note_interrupt
+from irqsim.kernel.irq.spurious import FoundPath, irq_wait_for_poll, note_interrupt
 from irqsim.kernel.irq.thread import irq_wake_thread
-from irqsim.kernel.printk import KERN_ERR, KERN_WARNING, printk, printk_once, warn
-from irqsim.kernel.state import Cpu, Kernel, Path
+from irqsim.kernel.printk import KERN_ERR, KERN_WARNING, printk, printk_once, warn_once
+from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Path
 from irqsim.kernel.trace import trace
 
 
@@ -35,8 +36,10 @@ def handle_fasteoi_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
     Source: kernel/irq/chip.c: handle_fasteoi_irq, cond_unmask_eoi_irq.
     """
     if desc.inprogress:
-        desc.chip.irq_eoi(cpu, desc)
-        return
+        is_polled = yield from _irq_check_poll(k, cpu, desc)
+        if not is_polled:
+            desc.chip.irq_eoi(cpu, desc)
+            return
     desc.istate &= ~(IRQS_REPLAY | IRQS_WAITING)
     if desc.irqs_disabled or not desc.actions:
         desc.istate |= IRQS_PENDING
@@ -82,7 +85,9 @@ def handle_level_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
     mask_irq(desc)
     desc.chip.irq_ack(cpu, desc)
     if desc.inprogress:
-        return
+        is_polled = yield from _irq_check_poll(k, cpu, desc)
+        if not is_polled:
+            return
     desc.istate &= ~(IRQS_REPLAY | IRQS_WAITING)
     if desc.irqs_disabled or not desc.actions:
         desc.istate |= IRQS_PENDING
@@ -99,7 +104,10 @@ def handle_edge_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
     Source: kernel/irq/chip.c: handle_edge_irq.
     """
     desc.istate &= ~(IRQS_REPLAY | IRQS_WAITING)
-    if desc.inprogress or desc.irqs_disabled or not desc.actions:
+    may_run = not desc.inprogress
+    if not may_run:
+        may_run = yield from _irq_check_poll(k, cpu, desc)
+    if not may_run or desc.irqs_disabled or not desc.actions:
         desc.istate |= IRQS_PENDING
         mask_irq(desc)
         desc.chip.irq_ack(cpu, desc)
@@ -124,7 +132,9 @@ def handle_simple_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
     Source: kernel/irq/chip.c: handle_simple_irq.
     """
     if desc.inprogress:
-        return
+        is_polled = yield from _irq_check_poll(k, cpu, desc)
+        if not is_polled:
+            return
     desc.istate &= ~(IRQS_REPLAY | IRQS_WAITING)
     if desc.irqs_disabled or not desc.actions:
         desc.istate |= IRQS_PENDING
@@ -133,8 +143,20 @@ def handle_simple_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
     yield from handle_irq_event(k, cpu, desc)
 
 
-def handle_irq_event(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
-    """Run every action of the line, then judge what they returned.
+def _irq_check_poll(k: Kernel, cpu: Cpu, desc: IrqDesc) -> FoundPath:
+    """Whether an interrupt of a line whose handlers run is to be handled all the same.
+
+    It is where they run because somebody polls the line, once they have returned.
+    Source: kernel/irq/chip.c: irq_may_run, irq_check_poll.
+    """
+    if not desc.istate & IRQS_POLL_INPROGRESS:
+        return False
+    is_due = yield from irq_wait_for_poll(k, cpu, desc)
+    return is_due
+
+
+def handle_irq_event(k: Kernel, cpu: Cpu, desc: IrqDesc) -> HandlerPath:
+    """Run every action of the line, then judge what they returned; returns that.
 
     All handlers of a shared line are called, whatever the earlier ones said.
     Source: kernel/irq/handle.c: handle_irq_event, __handle_irq_event_percpu.
@@ -157,24 +179,24 @@ def handle_irq_event(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
                 yield from irq_wake_thread(k, cpu, desc, action)
         retval |= result
     desc.inprogress = False
-    if retval == IRQ_HANDLED and not desc.irqs_unhandled and not k.release.spurious_counts_all:
-        return
-    note_interrupt(k, cpu, desc, retval)
+    if k.storm is not None:
+        k.storm.note(k, cpu, desc)
+    if (
+        retval != IRQ_HANDLED
+        or desc.irqs_unhandled
+        or k.release.spurious_counts_all
+        or k.spurious.irqfixup
+    ):
+        yield from note_interrupt(k, cpu, desc, retval, handle_irq_event)
+    return retval
 
 
 def _handler_enabled_interrupts(
     k: Kernel, cpu: Cpu, desc: IrqDesc, action: IrqAction
 ) -> None:
-    place = "kernel/irq/handle.c __handle_irq_event_percpu"
     # WARN_ONCE(): once since the boot, whatever the line.
-    if place not in k.said_once:
-        k.said_once[place] = None
-        warn(
-            k,
-            cpu,
-            place,
-            f"irq {desc.irq} handler {action.name} enabled interrupts",
-        )
+    place = "kernel/irq/handle.c __handle_irq_event_percpu"
+    warn_once(k, cpu, place, f"irq {desc.irq} handler {action.name} enabled interrupts")
     cpu.irqs_disabled = True
 
 

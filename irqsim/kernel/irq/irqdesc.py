@@ -18,10 +18,13 @@ IRQ_HANDLED: Final = 1
 IRQ_WAKE_THREAD: Final = 2
 
 IRQS_SPURIOUS_DISABLED: Final = 0x2
+IRQS_POLL_INPROGRESS: Final = 0x8
 IRQS_ONESHOT: Final = 0x20
 IRQS_REPLAY: Final = 0x40
 IRQS_WAITING: Final = 0x80
 IRQS_PENDING: Final = 0x200
+IRQS_STORM: Final = 0x10000
+"""Ours: disabled by kernel/irq/storm.py."""
 
 
 class IrqChip(Protocol):

@@ -11,6 +11,7 @@ from irqsim.kernel.irq.irqdesc import (
     IRQS_PENDING,
     IRQS_REPLAY,
     IRQS_SPURIOUS_DISABLED,
+    IRQS_STORM,
     IRQS_WAITING,
     IrqAction,
     IrqDesc,
@@ -91,7 +92,7 @@ def _start_line(k: Kernel, desc: IrqDesc, action: IrqAction, is_level: bool) -> 
         desc.irqs_disabled = desc.masked = False
         return
     desc.chip.irq_set_type(desc, desc.is_level)
-    desc.istate &= ~(IRQS_SPURIOUS_DISABLED | IRQS_ONESHOT | IRQS_WAITING)
+    desc.istate &= ~(IRQS_SPURIOUS_DISABLED | IRQS_ONESHOT | IRQS_WAITING | IRQS_STORM)
     desc.inprogress = False
     if action.flags & IRQF_ONESHOT:
         desc.istate |= IRQS_ONESHOT

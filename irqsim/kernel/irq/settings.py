@@ -35,6 +35,7 @@ IRQF_FLAGS: Final[dict[str, int]] = {
     "IRQF_NO_AUTOEN": IRQF_NO_AUTOEN,
     "IRQF_NO_SUSPEND": IRQF_NO_SUSPEND,
     "IRQF_COND_ONESHOT": IRQF_COND_ONESHOT,
+    "IRQF_IRQPOLL": IRQF_IRQPOLL,
 }
 
 TRIGGER_FLAGS: Final[dict[str, int]] = {
