@@ -61,7 +61,7 @@ def test_nothing_is_written_as_nothing(trace: Path) -> None:
     ("cut", "left", "counts"),
     [
         (Cut(cpus=[0]), ["irq_handler_entry"], "1/3"),
-        (Cut(cpus=[1]), ["<stack", " => handle_irq", " => handle_fast", "CPU:1", "tra", "two"], "2/4"),
+        (Cut(cpus=[1]), ["<sta", " => handle", " => handle", "CPU:1", "tra", "two"], "2/4"),
         (Cut(events=["irq"]), ["irq_handler_entry", "CPU:1"], "1/3"),
         (Cut(from_ns=1_000_003_000), ["tra", "two"], "1/3"),
         (Cut(to_ns=1_000_002_000), ["irq_handler_entry"], "1/3"),

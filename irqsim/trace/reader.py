@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import TypeAlias
 
 from irqsim.records import Lost, Record, TraceHeader
+from irqsim.trace.dat.container import MAGIC, is_dat
+from irqsim.trace.dat.reader import DatReader
 from irqsim.trace.source import Source
 from irqsim.trace.text import Part, TextReader
 
@@ -25,7 +27,7 @@ class Trace:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._reader = TextReader(source)
+        self._reader = _reader_of(source)
         self.name = source.name
         """For messages: the file's name, or "stdin"."""
         self.header: TraceHeader = self._reader.header
@@ -62,6 +64,12 @@ class Trace:
         annotations); a trace.dat has none.
         """
         return self._reader.parts()
+
+
+def _reader_of(source: Source) -> TextReader | DatReader:
+    if is_dat(source.peek(len(MAGIC))):
+        return DatReader(source.rewindable(), source.name)
+    return TextReader(source)
 
 
 def open_trace(name: str) -> Trace:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -60,6 +61,23 @@ class Source:
                 break
             self._head += more
         return self._head[:size]
+
+    def rewindable(self) -> BinaryIO:
+        """The whole as a file that can be sought: this one, or a copy without a name."""
+        if not self.is_packed and self._owned and self._file.seekable():
+            self._file.seek(0)
+            return self._file
+        copy = tempfile.TemporaryFile()
+        try:
+            for chunk in self.chunks():
+                copy.write(chunk)
+            copy.seek(0)
+        except BaseException:
+            copy.close()
+            raise
+        self.close()
+        self._file, self._owned = copy, True
+        return copy
 
     def chunks(self) -> Iterator[bytes]:
         """All that is left, in pieces as they come."""
