@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -71,12 +71,12 @@ def run(path: Path, *overrides: str) -> Run:
     return run_spec(read_scenario(path, overrides))
 
 
-def run_spec(spec: ScenarioSpec, timekeeper: int | None = None) -> Run:
-    """Run it; `timekeeper` is the CPU that advances jiffies when the run begins."""
+def run_spec(spec: ScenarioSpec, prepare: Callable[[Simulation], None] | None = None) -> Run:
+    """Run it; `prepare` is called with the simulation before it begins."""
     records: list[Record] = []
     simulation = build(spec, records.extend)
-    if timekeeper is not None:
-        simulation.kernel.tick_do_timer_cpu = timekeeper
+    if prepare is not None:
+        prepare(simulation)
     simulation.run()
     return Run(spec, simulation, simulation.text_format().lines(records))
 
@@ -96,7 +96,25 @@ def run_in_the_lab(spec: ScenarioSpec) -> Run:
         devices=tuple(devices),
         tasks=(evolve(SPINNER.tasks[0], cpu=nr_cpus), *spec.tasks),
     )
-    return run_spec(lab, timekeeper=nr_cpus)
+    return run_spec(lab, _as_the_lab_begins)
+
+
+def _as_the_lab_begins(simulation: Simulation) -> None:
+    """What had happened in the lab when a scenario began.
+
+    Its last CPU advanced jiffies.  Its lines had been requested, and their threads had run once,
+    before they were moved to where the scenario has them: a secondary thread that does not
+    follow its line was still on CPU 0.
+    """
+    k = simulation.kernel
+    k.tick_do_timer_cpu = len(k.cpus) - 1
+    if k.release.irq_threads_move_at_once:
+        return
+    for driver in simulation.machine.drivers.values():
+        secondary = driver.action and driver.action.secondary
+        if secondary and secondary.thread:
+            secondary.follows_line = False
+            secondary.thread.allowed, secondary.thread.cpu = (0,), 0
 
 
 # -- reading -----------------------------------------------------------------------------
