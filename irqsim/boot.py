@@ -19,7 +19,6 @@ from irqsim.kernel import softirq
 from irqsim.kernel.costs import CostTable
 from irqsim.kernel.cpu import Hotplug, create_cpuhp_thread
 from irqsim.kernel.dev import SoftnetData, net_rx_action
-from irqsim.kernel.fair import SHORT_RUN_LAG_NS
 from irqsim.kernel.hrtimer import HrTimerBase, hrtimer_interrupt, hrtimer_run_softirq
 from irqsim.kernel.idle import cpu_idle
 from irqsim.kernel.irq import manage
@@ -166,7 +165,6 @@ def _boot_cpu(k: Kernel, cpu: Cpu, gic: Gic) -> None:
     cpu.ksoftirqd = new_task(k, f"ksoftirqd/{number}", body, (number,), ksoftirqd_pid)
     cpu.ksoftirqd.state = TASK_INTERRUPTIBLE
     cpu.ksoftirqd.is_per_cpu = True
-    cpu.ksoftirqd.vlag_ns = SHORT_RUN_LAG_NS
     create_stopper(k, cpu, stopper_pid)
     create_cpuhp_thread(k, cpu, cpuhp_pid)
 

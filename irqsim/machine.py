@@ -17,12 +17,12 @@ from irqsim.events import (
 from irqsim.hw.device import Device, Line
 from irqsim.hw.gic import Gic
 from irqsim.kernel.entry import interrupt_path
-from irqsim.kernel.fair import weight_of
 from irqsim.kernel.hrtimer import HrTimer, hrtimer_start, next_expiry
 from irqsim.kernel.irq import manage
 from irqsim.kernel.irq.handle import handle_fasteoi_irq, handle_percpu_devid_irq
 from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq.request import Refusal
+from irqsim.kernel.load import weight_of
 from irqsim.kernel.locking import Mutex, SpinLock
 from irqsim.kernel.printk import KERN_EMERG, KERN_WARNING, printk
 from irqsim.kernel.sched import UPTIME_NS, new_task

@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from irqsim.kernel.fair import weight_of
-from irqsim.kernel.state import SCHED_IDLE, SCHED_NORMAL
+from irqsim.kernel import cfs
+from irqsim.kernel.load import weight_of
+from irqsim.kernel.sched import RunQueue
+from irqsim.kernel.state import SCHED_IDLE, SCHED_NORMAL, Kernel, Task
 from tests.kernel_scenarios import Outcome, device, kernel, lasting, run_free, table, task
 
 ONE_CPU = table("machine", cpus=1)
@@ -176,3 +178,100 @@ def test_three_tasks_take_turns() -> None:
     order = [name.partition(">")[2] for name in outcome.switches()]
     assert order == (["a", "b", "c"] * 20)[: len(order)]
     assert len(order) >= 12
+
+
+@pytest.mark.parametrize(
+    ("release", "duration", "stays"),
+    [("6.12", "1500us", True), ("6.12", "20ms", False), ("6.6", "1500us", False)],
+)
+def test_who_sleeps_ahead_of_its_share_stays_queued_until_it_has_paid(
+    release: str, duration: str, stays: bool
+) -> None:
+    """DELAY_DEQUEUE, and DELAY_ZERO when it leaves.
+
+    Source: dequeue_entity(), pick_next_entity(), finish_delayed_dequeue_entity() of 6.12.
+    """
+    outcome = run_free(
+        lasting(duration)
+        + kernel(release=release)
+        + task("a", ["run 1ms", "schedule"], cpu=0)
+        + task("b", ["run 90ms"], cpu=0)
+        + task("c", ["run 90ms"], cpu=0)
+    )
+    assert "a:S>" in outcome.of("sched_switch", cpu=0)[1].gist
+    cpu = outcome.simulation.kernel.cpus[0]
+    sleeper = next(each for each in outcome.simulation.kernel.tasks if each.comm == "a")
+    assert (sleeper in cpu.rq.fair, sleeper.is_delayed, sleeper.on_rq) == (stays,) * 3
+    if release == "6.12" and not stays:
+        assert sleeper.vlag_ns == 0
+
+
+def test_who_is_woken_before_it_has_paid_goes_on_from_its_place() -> None:
+    """It is on the run queue all the time: the waker puts it nowhere, and sends nothing.
+
+    Source: ttwu_runnable(), requeue_delayed_entity() of 6.12.
+    """
+    outcome = run_free(
+        lasting("9ms")
+        + kernel(release="6.12")
+        + task("a", ["run 1ms", "schedule", "trace_printk again"], cpu=0)
+        + task("b", ["run 90ms"], cpu=0)
+        + task("c", ["run 90ms"], cpu=0)
+        + device("d", ["1200us"], ["wake_up_process a"], affinity=[1])
+    )
+    assert outcome.one("sched_wakeup", "a", cpu=1).time_us == 1200
+    assert outcome.of("ipi_raise", cpu=1) == []
+    assert outcome.said() == ["again"]
+
+
+@pytest.mark.parametrize(("nice", "at_once"), [(10, True), (0, False)])
+def test_a_slice_is_kept_only_by_who_is_not_ahead(nice: int, at_once: bool) -> None:
+    """The hog is ahead of the average, in the middle of its slice: who wakes with the earliest
+    deadline preempts it.
+
+    Source: pick_eevdf(): entity_eligible(curr) comes before RUN_TO_PARITY.
+    """
+    outcome = run_free(
+        lasting("9ms")
+        + kernel(release="6.12")
+        + task("hog", ["run 90ms"], cpu=0)
+        + task("other", ["run 90ms"], cpu=0, nice=nice)
+        + task("woken", ["run 100us"], cpu=0, start="1ms")
+    )
+    assert ("hog:R>woken" in outcome.switches(0)) == at_once
+
+
+def _queue(**vruntimes_ms: int) -> tuple[Kernel, RunQueue, dict[str, Task]]:
+    """A kernel with four CPUs, where a wake-up granularity is 3 ms, and a queue of tasks."""
+    rq = RunQueue()
+    tasks = {name: Task(name, 200 + n, (0,)) for n, name in enumerate(vruntimes_ms)}
+    for name, vruntime_ms in vruntimes_ms.items():
+        tasks[name].vruntime_ns = vruntime_ms * 1_000_000
+        rq.fair.append(tasks[name])
+    return run_free(lasting("1ms")).simulation.kernel, rq, tasks
+
+
+@pytest.mark.parametrize(("other_ms", "picked"), [(5, "woken"), (4, "other")])
+def test_who_asked_for_the_preemption_runs_first_on_cfs(other_ms: int, picked: str) -> None:
+    """Before the least virtual runtime, unless that is a wake-up granularity behind.
+
+    Source: set_next_buddy(), pick_next_entity() of 6.1.
+    """
+    k, rq, tasks = _queue(other=other_ms, woken=8)
+    current = Task("hog", 300, (0,))
+    current.vruntime_ns = 12_000_000
+    assert cfs.preempts_at_wakeup(k, rq, current, tasks["woken"])
+    assert cfs.pick(k, rq, current) is tasks[picked]
+
+
+@pytest.mark.parametrize(("other_ms", "picked"), [(8, "other"), (9, "yielder")])
+def test_who_yielded_is_passed_over_on_cfs(other_ms: int, picked: str) -> None:
+    """Unless the next is more than a wake-up granularity ahead of it.
+
+    Source: set_skip_buddy(), pick_next_entity() of 6.1.
+    """
+    k, rq, tasks = _queue(other=other_ms)
+    current = tasks["yielder"] = Task("yielder", 300, (0,))
+    current.vruntime_ns = 5_000_000
+    cfs.yield_task(rq, current)
+    assert cfs.pick(k, rq, current) is tasks[picked]

@@ -28,8 +28,7 @@ OTHER_ORDER: Final = {
     "gen/g1-032": "the lab's operator wrote half a millisecond late: its CPU waited for an arrival",
     "hand-6.12/ksoftirqd-deferral": "another CPU advances jiffies while a pass runs",
     "hand-6.12/ksoftirqd-vs-user": "the lag that ksoftirqd brings from before the scenario",
-    "hand-6.12/threaded-vs-tasks": "a task that sleeps ahead of its share stays queued for a while",
-    "hand-6.12/works": "a task that sleeps ahead of its share stays queued for a while",
+    "hand-6.12/softirq-resched": "the lag that ksoftirqd brings from before the scenario",
     "hand/remote-wake": "how long the tasks had run before the scenario decides who preempts",
 }
 """Where the real kernel and ours are known to disagree, and why."""

@@ -410,7 +410,7 @@ def test_ksoftirqd_that_finds_nothing_goes_back_to_sleep() -> None:
     steps = [*RAISES_BLOCK, "local_bh_disable", "local_bh_enable", "syscall 9us"]
     outcome = run(kernel(release="6.12") + task("a", steps, cpu=0))
     assert outcome.one("softirq_entry").comm == "a"
-    assert "ksoftirqd/0:S>swapper/0" in outcome.switches()
+    assert any(each.startswith("ksoftirqd/0:S>") for each in outcome.switches())
 
 
 def test_each_turn_of_ksoftirqd_has_limits_of_its_own_and_no_event() -> None:

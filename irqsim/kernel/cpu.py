@@ -167,7 +167,7 @@ def _park_preempted(cpu: Cpu, task: Task) -> None:
     for queue in (cpu.rq.rt, cpu.rq.fair):
         if task in queue:
             queue.remove(task)
-            task.on_rq = task.is_requeued = False
+            task.on_rq = task.is_requeued = task.is_delayed = False
             task.state = TASK_PARKED
 
 

@@ -38,6 +38,9 @@ class Release:
     """The hrtimer function that is the tick (renamed in 6.8)."""
     fair: Literal["cfs", "eevdf"]
     """The fair class's policy (EEVDF since 6.6)."""
+    delays_dequeue: bool
+    """A task that sleeps having had more than its share stays in the queue for a while (since
+    6.12)."""
     wake_up_disables_preemption: bool
     """try_to_wake_up() holds preemption off as well as its locks (since 5.3)."""
     wake_list: Literal["reschedule", "always", "idle"]
@@ -89,6 +92,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         hrtimer_cancels_first=True,
         tick_function="tick_sched_timer",
         fair="cfs",
+        delays_dequeue=False,
         wake_up_disables_preemption=False,
         wake_list="reschedule",
         traces_ipi_senders=False,
@@ -117,6 +121,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         hrtimer_cancels_first=True,
         tick_function="tick_sched_timer",
         fair="cfs",
+        delays_dequeue=False,
         wake_up_disables_preemption=True,
         wake_list="always",
         traces_ipi_senders=False,
@@ -145,6 +150,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         hrtimer_cancels_first=False,
         tick_function="tick_sched_timer",
         fair="cfs",
+        delays_dequeue=False,
         wake_up_disables_preemption=True,
         wake_list="always",
         traces_ipi_senders=False,
@@ -173,6 +179,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         hrtimer_cancels_first=False,
         tick_function="tick_sched_timer",
         fair="eevdf",
+        delays_dequeue=False,
         wake_up_disables_preemption=True,
         wake_list="idle",
         traces_ipi_senders=True,
@@ -201,6 +208,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         hrtimer_cancels_first=False,
         tick_function="tick_nohz_handler",
         fair="eevdf",
+        delays_dequeue=True,
         wake_up_disables_preemption=True,
         wake_list="idle",
         traces_ipi_senders=True,

@@ -19,7 +19,7 @@ from irqsim.events import (
     TASK_PREEMPTED,
     TASK_RUNNING,
 )
-from irqsim.kernel import fair, rt
+from irqsim.kernel import eevdf, fair, rt
 from irqsim.kernel.preempt import PREEMPT_MASK, PREEMPT_OFFSET
 from irqsim.kernel.printk import KERN_ERR, printk
 from irqsim.kernel.smp import (
@@ -51,7 +51,7 @@ _DEPTH_SWITCH: Final = 2
 class RunQueue:
     """One CPU's runnable tasks, without the one that runs."""
 
-    __slots__ = ("fair", "min_vruntime_ns", "rt")
+    __slots__ = ("fair", "min_vruntime_ns", "next_buddy", "rt", "skip_buddy")
 
     # kernel/sched.py's.
     rt: list[Task]
@@ -59,12 +59,21 @@ class RunQueue:
 
     # kernel/fair.py's.
     fair: list[Task]
+    """In the order of queueing; also who sleeps and has not paid yet (Task.is_delayed)."""
     min_vruntime_ns: int
+
+    # kernel/cfs.py's.
+    next_buddy: Task | None
+    """Who asked for the preemption, and is picked first."""
+    skip_buddy: Task | None
+    """Who yielded, and is passed over."""
 
     def __init__(self) -> None:
         self.rt = []
         self.fair = []
         self.min_vruntime_ns = UPTIME_NS
+        self.next_buddy = None
+        self.skip_buddy = None
 
 
 def new_task(
@@ -120,6 +129,19 @@ def move_queued_task(k: Kernel, source: Cpu, target: Cpu, task: Task) -> None:
     else:
         fair.migrate(k, source, target, task)
     task.cpu = target.number
+
+
+def wake_runnable(k: Kernel, cpu: Cpu | None, target: Cpu, task: Task) -> None:
+    """Wake a task that is on its run queue still: about to sleep, or asleep and not dequeued.
+
+    Source: kernel/sched/core.c: ttwu_runnable.
+    """
+    if task is target.current:
+        return
+    if task.is_delayed:
+        update_curr(k, target)
+        eevdf.requeue_delayed(k, target, task)
+    check_preempt_curr(k, cpu, target, task)
 
 
 def check_preempt_curr(k: Kernel, cpu: Cpu | None, target: Cpu, task: Task) -> None:
@@ -191,16 +213,12 @@ def schedule(k: Kernel, cpu: Cpu, preempt: bool = False) -> Path:
     yield k.cost.context_switch
     update_curr(k, cpu)
     cpu.tif_need_resched = cpu.preempt_need_resched = False
-    prev_state = TASK_RUNNING
-    if task is not cpu.idle:
-        if preempt or task.state == TASK_RUNNING:
-            prev_state = TASK_PREEMPTED if preempt else TASK_RUNNING
-            put_prev(cpu, task)
-        else:
-            prev_state = task.state
-            task.on_rq = task.is_requeued = False
-            fair.dequeue(k, cpu, task)
-    following = _pick_next(k, cpu)
+    prev_state = TASK_PREEMPTED if preempt else task.state
+    runs_on = preempt or task.state == TASK_RUNNING
+    if not runs_on and task is not cpu.idle:
+        task.is_requeued = False
+        task.on_rq = not fair.dequeue(k, cpu, task)
+    following = _pick_next(k, cpu, task if runs_on and task is not cpu.idle else None)
     if following is not task:
         _trace_switch(k, cpu, task, following, prev_state)
         task.preempt_count = cpu.preempt_count
@@ -231,25 +249,25 @@ def _schedule_bug(k: Kernel, cpu: Cpu) -> None:
     printk(k, KERN_ERR, f"BUG: scheduling while atomic: {who}")
 
 
-def put_prev(cpu: Cpu, task: Task) -> None:
-    """Put a task that gives way while runnable back among the others."""
-    if task.prio < MAX_RT_PRIO:
-        rt.put_prev(cpu.rq, task)
-    else:
-        cpu.rq.fair.append(task)
-
-
-def _pick_next(k: Kernel, cpu: Cpu) -> Task:
+def _pick_next(k: Kernel, cpu: Cpu, task: Task | None) -> Task:
+    """Take the next task off the queue; `task` is the one that runs, if it may go on."""
     rq = cpu.rq
+    is_rt = task is not None and task.prio < MAX_RT_PRIO
+    if task is not None and is_rt:
+        rt.put_prev(rq, task)
+    following: Task | None
     if rq.rt:
-        task = rq.rt.pop(0)
-    elif rq.fair:
-        task = fair.pick_next(k, cpu)
+        following = rq.rt.pop(0)
+        if task is not None and not is_rt:
+            rq.fair.append(task)
     else:
-        task = cpu.idle
-    task.exec_start_ns = k.now_ns
-    task.slice_start_ns = task.sum_exec_ns
-    return task
+        following = fair.pick_next(k, cpu, None if is_rt else task)
+    if following is None:
+        following = cpu.idle
+    if following is not task:
+        following.exec_start_ns = k.now_ns
+        following.slice_start_ns = following.sum_exec_ns
+    return following
 
 
 def _trace_switch(k: Kernel, cpu: Cpu, task: Task, following: Task, prev_state: int) -> None:
@@ -326,7 +344,7 @@ def sched_yield(k: Kernel, cpu: Cpu) -> Path:
         rt.yield_task(task)
     else:
         update_curr(k, cpu)
-        fair.yield_task(cpu, task)
+        fair.yield_task(k, cpu, task)
     yield from schedule(k, cpu)
 
 

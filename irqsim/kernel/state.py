@@ -95,6 +95,7 @@ class Task:
         "frames",
         "has_mm",
         "in_user",
+        "is_delayed",
         "is_per_cpu",
         "is_requeued",
         "nice",
@@ -141,9 +142,12 @@ class Task:
     deadline_ns: int
     """Virtual time by which its slice is used up (EEVDF)."""
     protected_ns: int
-    """deadline_ns when it was last picked: while they are the same, no wake-up preempts it."""
+    """deadline_ns when it was last picked: while they are the same, it keeps the CPU unless it is
+    ahead of the others (EEVDF)."""
     vlag_ns: int
     """While it sleeps: how far it was behind the others, and will be when it wakes (EEVDF)."""
+    is_delayed: bool
+    """It sleeps, and stays in the queue until it is no longer ahead of the others (EEVDF)."""
     exec_start_ns: int
     sum_exec_ns: int
     slice_start_ns: int
@@ -184,6 +188,7 @@ class Task:
         self.deadline_ns = 0
         self.protected_ns = -1
         self.vlag_ns = 0
+        self.is_delayed = False
         self.exec_start_ns = 0
         self.sum_exec_ns = 0
         self.slice_start_ns = 0

@@ -22,7 +22,13 @@ from irqsim.events import (
     Tracepoint,
 )
 from irqsim.kernel.printk import KERN_WARNING, printk
-from irqsim.kernel.sched import activate, check_preempt_curr, preempt_check_resched, send
+from irqsim.kernel.sched import (
+    activate,
+    check_preempt_curr,
+    preempt_check_resched,
+    send,
+    wake_runnable,
+)
 from irqsim.kernel.smp import CALLED, SENT_BY_WAKE_LIST
 from irqsim.kernel.state import MAX_RT_PRIO, Cpu, Kernel, Path, Task
 from irqsim.kernel.trace import trace
@@ -48,7 +54,7 @@ def wake_up_process(k: Kernel, cpu: Cpu, task: Task) -> Path:
     task.state = TASK_RUNNING
     if task.on_rq:
         yield k.cost.wakeup
-        check_preempt_curr(k, cpu, k.cpus[task.cpu], task)
+        wake_runnable(k, cpu, k.cpus[task.cpu], task)
         trace(k, cpu, _wake_event(k, SCHED_WAKEUP, task), _DEPTH_WAKEUP + extra)
     else:
         target = k.cpus[_select_task_rq(k, task)]
@@ -76,6 +82,9 @@ def wake_up_from_outside(k: Kernel, task: Task) -> None:
     Source: kernel/sched/topology.c: update_top_cache_domain.
     """
     task.state = TASK_RUNNING
+    if task.on_rq:
+        wake_runnable(k, None, k.cpus[task.cpu], task)
+        return
     task.cpu = _select_task_rq(k, task)
     target = k.cpus[task.cpu]
     shares_cache = target.number == 0 and target.current is not target.idle

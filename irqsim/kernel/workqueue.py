@@ -23,7 +23,7 @@ from irqsim.events import (
     WORKQUEUE_EXECUTE_START,
     WORKQUEUE_QUEUE_WORK,
 )
-from irqsim.kernel.fair import weight_of
+from irqsim.kernel.load import weight_of
 from irqsim.kernel.sched import cond_resched, new_task, schedule, start_task
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.stop_machine import move_other
