@@ -191,6 +191,7 @@ class Run:
         setting = Setting(
             release=release_number(k.release.name),
             percpu_irqs=percpu,
+            has_outside=True,
             softirq_restart=k.softirq_restart,
             softirq_gap_ns=k.cost.softirq_entry,
         )

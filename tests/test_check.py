@@ -16,8 +16,9 @@ from irqsim.analysis.invariant import Invariant
 from irqsim.events import TRACEPOINTS, Record
 from irqsim.proc.interrupts import InterruptsTable, IrqRow
 from irqsim.trace.parse import LineParser, classify, parse_lost
+from tests.broken_logs import BESIDE, BROKEN
 
-IDLE = "<idle>-0"
+SCOPES = ("CPU", "task", "irq", "IPI", "vector", "tasklet", "timer", "work", "log")
 
 
 def records_of(text: str, layout: str = "6.1") -> list[Record]:
@@ -36,193 +37,6 @@ def names(violations: list[Violation]) -> list[str]:
     return [violation.name for violation in violations]
 
 
-# The last record of each log is the first that breaks the law.
-BROKEN = {
-    "hard_interrupts_do_not_nest": """
-0 <idle>-0 d.h.. 10 irq_handler_entry: irq=24 name=a
-0 <idle>-0 d.h.. 11 irq_handler_exit: irq=24 ret=handled
-0 <idle>-0 d.h.. 12 irq_handler_entry: irq=24 name=a
-0 <idle>-0 d.h.. 13 irq_handler_entry: irq=25 name=b""",
-    "irq_handler_exit_closes_its_entry": """
-0 <idle>-0 d.h.. 10 irq_handler_entry: irq=24 name=a
-0 <idle>-0 d.h.. 11 irq_handler_exit: irq=25 ret=handled""",
-    "handlers_run_in_hard_interrupt_context": """
-0 <idle>-0 d.h.. 10 irq_handler_entry: irq=24 name=a
-0 <idle>-0 d.h.. 11 irq_handler_exit: irq=24 ret=handled
-0 <idle>-0 d.h.. 12 irq_handler_entry: irq=24 name=a
-0 <idle>-0 d.... 13 softirq_raise: vec=3 [action=NET_RX]""",
-    "hard_interrupts_keep_interrupts_off": """
-0 <idle>-0 d.h.. 10 irq_handler_entry: irq=24 name=a
-0 <idle>-0 ..h.. 11 a_irq: hello""",
-    "interrupts_are_off_where_they_must_be": """
-0 a-100 ..... 10 softirq_raise: vec=3 [action=NET_RX]""",
-    "a_line_runs_on_one_cpu_at_a_time": """
-0 <idle>-0 d.h.. 10 irq_handler_entry: irq=24 name=a
-1 <idle>-0 d.h.. 11 irq_handler_entry: irq=11 name=arch_timer
-2 <idle>-0 d.h.. 11 irq_handler_entry: irq=11 name=arch_timer
-2 <idle>-0 d.h.. 12 irq_handler_exit: irq=11 ret=handled
-2 <idle>-0 d.h.. 13 irq_handler_entry: irq=24 name=a""",
-    "ipi_exit_closes_its_entry": """
-0 <idle>-0 d.h.. 10 irq_handler_entry: irq=1 name=IPI
-0 <idle>-0 d.h.. 11 ipi_entry: (Rescheduling interrupts)
-0 <idle>-0 d.h.. 12 ipi_exit: (Function call interrupts)""",
-    "ipis_are_handled_by_their_own_interrupt": """
-0 <idle>-0 d.h.. 10 irq_handler_entry: irq=24 name=a
-0 <idle>-0 d.h.. 11 ipi_entry: (Rescheduling interrupts)""",
-    "the_tick_raises_in_order": """
-0 <idle>-0 d.h.. 10 irq_handler_entry: irq=11 name=arch_timer
-0 <idle>-0 d.h.. 11 softirq_raise: vec=1 [action=TIMER]
-0 <idle>-0 d.h.. 12 softirq_raise: vec=7 [action=SCHED]
-0 <idle>-0 d.h.. 13 softirq_raise: vec=9 [action=RCU]""",
-    "softirqs_do_not_nest": """
-0 <idle>-0 d.h.. 10 softirq_raise: vec=3 [action=NET_RX]
-0 <idle>-0 d.h.. 10 softirq_raise: vec=6 [action=TASKLET]
-0 <idle>-0 ..s.. 11 softirq_entry: vec=3 [action=NET_RX]
-0 <idle>-0 ..s.. 12 softirq_entry: vec=6 [action=TASKLET]""",
-    "softirq_exit_closes_its_entry": """
-0 <idle>-0 d.h.. 10 softirq_raise: vec=3 [action=NET_RX]
-0 <idle>-0 ..s.. 11 softirq_entry: vec=3 [action=NET_RX]
-0 <idle>-0 ..s.. 12 softirq_exit: vec=6 [action=TASKLET]""",
-    "no_softirq_inside_a_hard_interrupt": """
-0 <idle>-0 d.h.. 10 irq_handler_entry: irq=24 name=a
-0 <idle>-0 d.h.. 11 softirq_raise: vec=3 [action=NET_RX]
-0 <idle>-0 ..s.. 12 softirq_entry: vec=3 [action=NET_RX]""",
-    "softirqs_run_with_interrupts_on": """
-0 <idle>-0 d.h.. 10 softirq_raise: vec=3 [action=NET_RX]
-0 <idle>-0 d.s.. 11 softirq_entry: vec=3 [action=NET_RX]""",
-    "every_run_of_a_vector_was_raised": """
-0 <idle>-0 d.h.. 10 softirq_raise: vec=3 [action=NET_RX]
-0 <idle>-0 ..s.. 11 softirq_entry: vec=3 [action=NET_RX]
-0 <idle>-0 ..s.. 12 softirq_exit: vec=3 [action=NET_RX]
-0 <idle>-0 ..s.. 13 softirq_entry: vec=3 [action=NET_RX]""",
-    "vectors_ascend_within_a_pass": """
-0 <idle>-0 d.h.. 10 softirq_raise: vec=6 [action=TASKLET]
-0 <idle>-0 d.h.. 10 softirq_raise: vec=3 [action=NET_RX]
-0 <idle>-0 ..s.. 11 softirq_entry: vec=6 [action=TASKLET]""",
-    "a_raised_vector_runs_before_its_cpu_idles": """
-0 a-100 d.... 10 softirq_raise: vec=3 [action=NET_RX]
-0 a-100 d.... 11 sched_switch: prev_comm=a prev_pid=100 prev_prio=120 prev_state=S ==> \
-next_comm=swapper/0 next_pid=0 next_prio=120""",
-    "softirq_passes_are_limited": """
-0 <idle>-0 d.h.. 10 softirq_raise: vec=3 [action=NET_RX]
-"""
-    + """0 <idle>-0 ..s.. 11 softirq_entry: vec=3 [action=NET_RX]
-0 <idle>-0 d.s.. 11 softirq_raise: vec=3 [action=NET_RX]
-0 <idle>-0 ..s.. 11 softirq_exit: vec=3 [action=NET_RX]
-"""
-    * 10
-    + "0 <idle>-0 ..s.. 12 softirq_entry: vec=3 [action=NET_RX]",
-    "ksoftirqd_serves_its_own_cpu": """
-0 ksoftirqd/1-20 d.... 10 softirq_raise: vec=3 [action=NET_RX]
-0 ksoftirqd/1-20 ..s.. 11 softirq_entry: vec=3 [action=NET_RX]""",
-    "softirqs_wait_for_a_runnable_ksoftirqd": """
-0 a-100 d.... 9 sched_switch: prev_comm=a prev_pid=100 prev_prio=120 prev_state=S ==> \
-next_comm=swapper/0 next_pid=0 next_prio=120
-0 <idle>-0 d.h.. 10 softirq_raise: vec=3 [action=NET_RX]
-0 <idle>-0 d.... 11 sched_waking: comm=ksoftirqd/0 pid=13 prio=120 target_cpu=000
-0 <idle>-0 ..s.. 12 softirq_entry: vec=3 [action=NET_RX]""",
-    "tasklet_exit_closes_its_entry": """
-0 <idle>-0 d.h.. 10 softirq_raise: vec=6 [action=TASKLET]
-0 <idle>-0 ..s.. 11 softirq_entry: vec=6 [action=TASKLET]
-0 <idle>-0 ..s.. 12 tasklet_entry: tasklet=t_tasklet function=t
-0 <idle>-0 ..s.. 13 tasklet_exit: tasklet=u_tasklet function=u""",
-    "a_tasklet_runs_on_one_cpu_at_a_time": """
-0 <idle>-0 d.h.. 10 softirq_raise: vec=6 [action=TASKLET]
-1 <idle>-0 d.h.. 10 softirq_raise: vec=6 [action=TASKLET]
-0 <idle>-0 ..s.. 11 softirq_entry: vec=6 [action=TASKLET]
-1 <idle>-0 ..s.. 11 softirq_entry: vec=6 [action=TASKLET]
-0 <idle>-0 ..s.. 12 tasklet_entry: tasklet=t_tasklet function=t
-1 <idle>-0 ..s.. 13 tasklet_entry: tasklet=t_tasklet function=t""",
-    "tasklets_run_in_their_vectors": """
-0 <idle>-0 d.h.. 10 softirq_raise: vec=3 [action=NET_RX]
-0 <idle>-0 ..s.. 11 softirq_entry: vec=3 [action=NET_RX]
-0 <idle>-0 ..s.. 12 tasklet_entry: tasklet=t_tasklet function=t""",
-    "napi_polls_in_net_rx": """
-0 a-100 ..... 9 napi_poll: napi poll on napi struct 00000000e0db6ecb for device e work 1 budget 64
-0 <idle>-0 d.h.. 10 softirq_raise: vec=6 [action=TASKLET]
-0 <idle>-0 ..s.. 11 softirq_entry: vec=6 [action=TASKLET]
-0 <idle>-0 ..s.. 12 napi_poll: napi poll on napi struct 00000000e0db6ecb for device e work 1 \
-budget 64""",
-    "timers_expire_in_timer": """
-0 <idle>-0 d.h.. 10 softirq_raise: vec=3 [action=NET_RX]
-0 <idle>-0 ..s.. 11 softirq_entry: vec=3 [action=NET_RX]
-0 <idle>-0 ..s.. 12 timer_expire_entry: timer=00000000e0db6ecb function=f now=1 baseclk=1""",
-    "soft_hrtimers_expire_in_hrtimer": """
-0 <idle>-0 d.h.. 9 hrtimer_expire_entry: hrtimer=00000000e0db6ecb function=f now=9000
-0 <idle>-0 d.h.. 10 softirq_raise: vec=3 [action=NET_RX]
-0 <idle>-0 ..s.. 11 softirq_entry: vec=3 [action=NET_RX]
-0 <idle>-0 ..s.. 12 hrtimer_expire_entry: hrtimer=00000000e0db6ecb function=f now=12000""",
-    "switches_chain": """
-0 a-100 d.... 10 sched_switch: prev_comm=a prev_pid=100 prev_prio=120 prev_state=R ==> \
-next_comm=b next_pid=101 next_prio=120
-0 b-101 d.... 11 sched_switch: prev_comm=c prev_pid=102 prev_prio=120 prev_state=R ==> \
-next_comm=d next_pid=103 next_prio=120""",
-    "records_belong_to_the_task_that_runs": """
-0 a-100 d.... 10 sched_switch: prev_comm=a prev_pid=100 prev_prio=120 prev_state=R ==> \
-next_comm=b next_pid=101 next_prio=120
-0 a-100 ..... 11 main: hello""",
-    "a_task_runs_on_one_cpu_at_a_time": """
-0 a-100 d.... 10 sched_switch: prev_comm=a prev_pid=100 prev_prio=120 prev_state=R ==> \
-next_comm=b next_pid=101 next_prio=120
-0 b-101 d.... 11 sched_migrate_task: comm=b pid=101 prio=120 orig_cpu=0 dest_cpu=1
-1 c-102 d.... 12 sched_switch: prev_comm=c prev_pid=102 prev_prio=120 prev_state=R ==> \
-next_comm=b next_pid=101 next_prio=120""",
-    "no_switch_in_an_interrupt": """
-0 a-100 d.h.. 10 sched_switch: prev_comm=a prev_pid=100 prev_prio=120 prev_state=R ==> \
-next_comm=b next_pid=101 next_prio=120""",
-    "a_switch_clears_need_resched": """
-0 a-100 dN... 10 sched_switch: prev_comm=a prev_pid=100 prev_prio=120 prev_state=R ==> \
-next_comm=b next_pid=101 next_prio=120""",
-    "tasks_move_by_migration": """
-0 a-100 d.... 10 sched_switch: prev_comm=a prev_pid=100 prev_prio=120 prev_state=R ==> \
-next_comm=b next_pid=101 next_prio=120
-1 c-102 d.... 11 sched_switch: prev_comm=c prev_pid=102 prev_prio=120 prev_state=R ==> \
-next_comm=d next_pid=103 next_prio=120
-0 b-101 d.... 12 sched_switch: prev_comm=b prev_pid=101 prev_prio=120 prev_state=R ==> \
-next_comm=a next_pid=100 next_prio=120
-1 d-103 d.... 13 sched_switch: prev_comm=d prev_pid=103 prev_prio=120 prev_state=R ==> \
-next_comm=b next_pid=101 next_prio=120""",
-    "real_time_tasks_go_first": """
-0 a-100 d.... 10 sched_waking: comm=rt pid=110 prio=49 target_cpu=000
-0 a-100 d.... 11 sched_wakeup: comm=rt pid=110 prio=49 target_cpu=000
-0 a-100 d.... 12 sched_switch: prev_comm=a prev_pid=100 prev_prio=120 prev_state=R ==> \
-next_comm=b next_pid=101 next_prio=120""",
-    "wakeup_follows_waking": """
-0 a-100 d.... 10 sched_waking: comm=b pid=101 prio=120 target_cpu=000
-0 a-100 d.... 11 sched_wakeup: comm=b pid=101 prio=120 target_cpu=000
-0 a-100 d.... 12 sched_wakeup: comm=b pid=101 prio=120 target_cpu=000""",
-    "who_sleeps_is_woken_before_it_runs": """
-0 b-101 d.... 9 sched_switch: prev_comm=b prev_pid=101 prev_prio=120 prev_state=R ==> \
-next_comm=a next_pid=100 next_prio=120
-0 a-100 d.... 10 sched_switch: prev_comm=a prev_pid=100 prev_prio=120 prev_state=S ==> \
-next_comm=b next_pid=101 next_prio=120
-0 b-101 d.... 11 sched_switch: prev_comm=b prev_pid=101 prev_prio=120 prev_state=R ==> \
-next_comm=a next_pid=100 next_prio=120""",
-    "irq_threads_are_woken_behind_their_handler": """
-0 <idle>-0 d.h.. 10 irq_handler_entry: irq=24 name=a
-0 <idle>-0 d.h.. 11 sched_waking: comm=irq/24-a pid=101 prio=49 target_cpu=000""",
-    "work_end_closes_its_start": """
-0 kworker/0:1-50 ..... 10 workqueue_execute_start: work struct 00000000e0db6ecb: function f
-0 kworker/0:1-50 ..... 11 workqueue_execute_end: work struct 00000000c1c2ef4d: function g""",
-    "the_idle_task_is_pid_0": """
-0 <idle>-100 ..... 10 main: hello""",
-    "priorities_exist": """
-0 a-100 d.... 10 sched_waking: comm=b pid=101 prio=140 target_cpu=000""",
-    "time_never_goes_back_on_a_cpu": """
-0 a-100 ..... 10 main: hello
-0 a-100 ..... 9 main: hello""",
-    "the_log_is_in_the_order_of_time": """
-0 a-100 ..... 10 main: hello
-1 b-101 ..... 9 main: hello""",
-}
-BESIDE = {
-    "no_softirq_inside_a_hard_interrupt": "handlers_run_in_hard_interrupt_context",
-    "every_run_of_a_vector_was_raised": "vectors_ascend_within_a_pass",
-    "time_never_goes_back_on_a_cpu": "the_log_is_in_the_order_of_time",
-}
-"""What cannot but be broken as well."""
-
-
 def test_every_invariant_has_a_log_that_breaks_it() -> None:
     assert sorted(BROKEN) == sorted(each.name for each in INVARIANTS)
 
@@ -232,15 +46,14 @@ def test_a_log_made_for_it_breaks_the_law_and_no_other(invariant: Invariant) -> 
     records = records_of(BROKEN[invariant.name])
     assert check(records[:-1], complete=True) == []
     found = check(records, complete=True)
-    expected = {invariant.name, BESIDE.get(invariant.name, invariant.name)}
-    assert sorted(names(found)) == sorted(expected)
+    assert sorted(names(found)) == sorted((invariant.name, *BESIDE.get(invariant.name, ())))
     assert all(violation.index == len(records) - 1 for violation in found)
 
 
 @pytest.mark.parametrize("invariant", INVARIANTS, ids=lambda each: each.name)
 def test_every_invariant_says_what_it_is_about(invariant: Invariant) -> None:
     assert invariant.law.endswith(".")
-    assert invariant.scope in ("CPU", "task", "irq", "tasklet", "vector", "log")
+    assert invariant.scope in SCOPES
     assert invariant.source
     assert invariant.is_strict or invariant.exceptions
     assert set(invariant.needs) <= set(invariant.on or TRACEPOINTS)
@@ -271,6 +84,9 @@ def test_a_log_may_begin_anywhere(name: str) -> None:
         "hard_interrupts_keep_interrupts_off", "interrupts_are_off_where_they_must_be",
         "softirqs_run_with_interrupts_on", "ksoftirqd_serves_its_own_cpu", "priorities_exist",
         "no_switch_in_an_interrupt", "a_switch_clears_need_resched", "the_idle_task_is_pid_0",
+        "idle_tasks_have_their_names", "interrupts_are_off_in_bookkeeping",
+        "interrupts_are_on_in_bottom_halves", "interrupts_happen_in_their_context",
+        "ipis_happen_in_hard_interrupts", "nobody_wakes_the_idle_task", "the_wheel_is_not_ahead",
     ]  # fmt: skip
     last = records_of(BROKEN[name])[-1:]
     assert names(check(last)) == ([name] if name in alone else [])
@@ -291,7 +107,8 @@ def test_what_is_lost_is_not_held_against_the_log() -> None:
     checker.lost(0)
     found += [each for record in records_of(closed) for each in checker.feed(record)]
     assert [(each.name, each.message[:5]) for each in found] == [
-        ("irq_handler_exit_closes_its_entry", "CPU 1")
+        ("irq_handler_exit_closes_its_entry", "CPU 1"),
+        ("what_began_last_ends_first", "CPU 1"),
     ]
 
 
@@ -402,8 +219,6 @@ LOGS = ("trace", "trace_pipe", "trace.default", "trace.record-tgid", "trace.noir
 NOT_IN_NS = ("fmt-clock-counter", "fmt-clock-uptime")
 NOT_WHOLE = ("arm64-gicv3-4cpu-lost-events",)
 """A reader of trace_pipe took pages out of the middle of this buffer; nothing tells where."""
-NOT_STRICT_EITHER = ("the_tick_raises_in_order",)
-"""Laws that real kernels break as their exceptions say."""
 
 
 def real_logs(reference: Path) -> Iterator[Path]:
@@ -457,17 +272,13 @@ def test_no_real_log_breaks_a_law(reference: Path) -> None:
     assert not found, "\n".join(found[:20])
     assert nr_logs > 200
     assert nr_records > 190_000
-    silent = [each.name for each in INVARIANTS if each.is_strict and applied[each.name] < 20]
+    silent = [each.name for each in INVARIANTS if each.is_strict and applied[each.name] < 5]
     assert silent == []
 
 
 def test_the_other_laws_hold_on_real_logs_but_for_their_exceptions(reference: Path) -> None:
     """What is promised for complete logs only is hardly ever broken on others."""
-    others = tuple(
-        evolve(each, is_strict=True)
-        for each in INVARIANTS
-        if not each.is_strict and each.name not in NOT_STRICT_EITHER
-    )
+    others = tuple(evolve(each, is_strict=True) for each in INVARIANTS if not each.is_strict)
     found = [fault for path in real_logs(reference) for fault in check_log(path, others)[0]]
     assert not found, "\n".join(found[:20])
 

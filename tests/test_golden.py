@@ -77,6 +77,7 @@ def faults_of(outcome: golden.Outcome) -> list[str]:
         release=release_number(kernel.release),
         is_rt=kernel.preempt == "rt",
         percpu_irqs=frozenset(irq for irq, desc in descs if desc.percpu),
+        has_outside=True,
         softirq_restart=kernel.softirq_restart,
     )
     whole = is_whole(spec)

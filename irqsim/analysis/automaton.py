@@ -43,6 +43,8 @@ class Automaton:
     compares: tuple[str, ...] = ()
     cpu_of: Callable[[Key], Value] = lambda key: key if isinstance(key, int) else None
     """The CPU that a key belongs to; None: no single one."""
+    settles: dict[str, str] = field(factory=dict)
+    """Where symbols lead from ignorance that lead to several states from the others."""
     from_unknown: dict[str, str] = field(init=False)
 
     @from_unknown.default
@@ -55,7 +57,7 @@ class Automaton:
         return {
             symbol: states[0] if len(states) == 1 else UNKNOWN
             for symbol, states in targets.items()
-        }
+        } | self.settles
 
     @property
     def on(self) -> tuple[Tracepoint, ...]:
@@ -174,6 +176,25 @@ def closing(
             # An entry too many is the business of `nesting`.
             (inside, "entry"): inside,
         },
+        start=outside,
+        keeps=("entry",),
+        compares=("exit",),
+        cpu_of=cpu_of,
+    )
+
+
+def pairing(
+    entry: Tracepoint,
+    exit_: Tracepoint,
+    outside: str,
+    inside: str,
+    reader: Callable[[str], Reader] = lambda symbol: on_cpu(symbol, 0),
+    cpu_of: Callable[[Key], Value] = lambda key: key if isinstance(key, int) else None,
+) -> Automaton:
+    """Entries and exits alternate, each exit with the value of its entry."""
+    return Automaton(
+        reads={entry: reader("entry"), exit_: reader("exit")},
+        moves={(outside, "entry"): inside, (inside, "exit"): outside},
         start=outside,
         keeps=("entry",),
         compares=("exit",),

@@ -12,10 +12,17 @@ from typing import Final
 from attrs import evolve
 
 from irqsim.analysis.invariant import Invariant, Setting, Violation, Watch
+from irqsim.analysis.rules_context import CONTEXT_INVARIANTS
+from irqsim.analysis.rules_ipi import IPI_INVARIANTS
 from irqsim.analysis.rules_irq import IRQ_INVARIANTS
 from irqsim.analysis.rules_log import LOG_INVARIANTS
+from irqsim.analysis.rules_nest import NEST_INVARIANTS
+from irqsim.analysis.rules_resched import RESCHED_INVARIANTS
 from irqsim.analysis.rules_sched import SCHED_INVARIANTS
 from irqsim.analysis.rules_softirq import SOFTIRQ_INVARIANTS
+from irqsim.analysis.rules_task import TASK_INVARIANTS
+from irqsim.analysis.rules_timer import TIMER_INVARIANTS
+from irqsim.analysis.rules_vector import VECTOR_INVARIANTS
 from irqsim.analysis.rules_wake import WAKE_INVARIANTS
 from irqsim.events import TRACEPOINTS, Record, Tracepoint
 
@@ -23,9 +30,16 @@ __all__ = ["INVARIANTS", "Checker", "Invariant", "Setting", "Violation", "check"
 
 INVARIANTS: Final[tuple[Invariant, ...]] = (
     *IRQ_INVARIANTS,
+    *IPI_INVARIANTS,
     *SOFTIRQ_INVARIANTS,
+    *VECTOR_INVARIANTS,
     *SCHED_INVARIANTS,
     *WAKE_INVARIANTS,
+    *TASK_INVARIANTS,
+    *TIMER_INVARIANTS,
+    *CONTEXT_INVARIANTS,
+    *RESCHED_INVARIANTS,
+    *NEST_INVARIANTS,
     *LOG_INVARIANTS,
 )
 
@@ -57,15 +71,16 @@ class Checker:
         complete: bool = False,
         setting: Setting = DEFAULT,
         enabled: Collection[Tracepoint] | None = None,
+        with_exceptions: bool = False,
     ) -> None:
         """`complete`: the log has everything from the start on, of the tracepoints that are
-        `enabled` (None: of all)."""
+        `enabled` (None: of all).  `with_exceptions`: laws that are not strict speak too."""
         setting = evolve(setting, is_complete=complete)
         self._watched = [
             _Watched(each, setting)
             for each in invariants
             if each.applies(setting)
-            and (complete or each.is_strict)
+            and (complete or with_exceptions or each.is_strict)
             and (enabled is None or all(needed in enabled for needed in each.needs))
         ]
         self._by_tracepoint: list[list[_Watched]] = [

@@ -33,6 +33,8 @@ class Setting:
     """The log was printed with irq-info: contexts have flags."""
     percpu_irqs: frozenset[int] = frozenset()
     """Per-CPU interrupts, besides those that are known by name."""
+    has_outside: bool = False
+    """Tasks are woken from outside of what the log shows."""
     softirq_restart: int = 10
     softirq_gap_ns: int | None = None
     """The longest time from the end of a pass of softirqs to the next; None: nobody knows."""

@@ -5,16 +5,16 @@ Source: kernel/irq/handle.c, kernel/irq/chip.c, include/linux/hardirq.h, kernel/
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
-from irqsim.analysis.automaton import Automaton, Move, closing, nesting, on_cpu
+from irqsim.analysis.automaton import closing, nesting, on_cpu
 from irqsim.analysis.invariant import PERCPU_NAMES, Invariant, Setting, Stateless
+from irqsim.analysis.names import TICK_FUNCTIONS, TICK_NAME
 from irqsim.events import (
     HARDIRQ,
+    HRTIMER_EXPIRE_ENTRY,
+    HRTIMER_EXPIRE_EXIT,
     HRTIMER_START,
-    IPI_ENTRY,
-    IPI_EXIT,
     IRQ_HANDLER_ENTRY,
     IRQ_HANDLER_EXIT,
     IRQS_OFF,
@@ -23,15 +23,14 @@ from irqsim.events import (
     SCHED_WAKEUP,
     SCHED_WAKING,
     SOFTIRQ,
+    SOFTIRQ_ENTRY,
     SOFTIRQ_RAISE,
     TICK_STOP,
     Context,
     Event,
+    Value,
 )
 
-IPIS_ARE_IRQS_SINCE: Final = (5, 10)
-IPI_NAME: Final = "IPI"
-TICK_NAME: Final = "arch_timer"
 TICK_RAISES: Final = (8, 1, 9, 7)
 """HRTIMER, TIMER, RCU, SCHED: the order in which a tick raises them."""
 
@@ -116,33 +115,8 @@ def _hardirq_means_off(context: Context, event: Event) -> str:
     return ""
 
 
-def _ipi_handler(context: Context, event: Event) -> Iterable[Move]:
-    return ((context.cpu, "IPI" if event.values[1] == IPI_NAME else "other", None),)
-
-
-_IPI_IN_HANDLER: Final = Automaton(
-    reads={
-        IRQ_HANDLER_ENTRY: _ipi_handler,
-        IRQ_HANDLER_EXIT: on_cpu("exit"),
-        IPI_ENTRY: on_cpu("ipi"),
-    },
-    moves={
-        (_OUTSIDE, "IPI"): "the IPI's handler runs",
-        (_OUTSIDE, "other"): _INSIDE,
-        (_OUTSIDE, "exit"): _OUTSIDE,
-        # Nested handlers are the business of another law.
-        ("the IPI's handler runs", "other"): _INSIDE,
-        (_INSIDE, "other"): _INSIDE,
-        ("the IPI's handler runs", "ipi"): "the IPI's handler runs",
-        ("the IPI's handler runs", "exit"): _OUTSIDE,
-        (_INSIDE, "exit"): _OUTSIDE,
-    },
-    start=_OUTSIDE,
-)
-
-
 class _TickOrder:
-    """Watches the raises of HRTIMER, TIMER, RCU and SCHED within the tick's handler."""
+    """Watches the raises of HRTIMER, TIMER, RCU and SCHED within the tick's callback."""
 
     __slots__ = ("_last",)
 
@@ -151,11 +125,11 @@ class _TickOrder:
 
     def step(self, time_ns: int, context: Context, event: Event) -> str:
         cpu = context.cpu
-        if event.tracepoint is IRQ_HANDLER_ENTRY:
-            if event.values[1] == TICK_NAME:
+        if event.tracepoint is HRTIMER_EXPIRE_ENTRY:
+            if event["function"] in TICK_FUNCTIONS:
                 self._last[cpu] = -1
             return ""
-        if event.tracepoint is IRQ_HANDLER_EXIT:
+        if event.tracepoint is not SOFTIRQ_RAISE:
             self._last.pop(cpu, None)
             return ""
         vec = event.values[0]
@@ -171,11 +145,78 @@ class _TickOrder:
         self._last.pop(cpu, None)
 
 
+class _Actions:
+    """Remembers which action of a line runs first, and which after which.
+
+    A record of a CPU that is in no hard interrupt tells that the next one is another.
+    """
+
+    __slots__ = ("_first", "_following", "_is_new", "_last")
+
+    def __init__(self, setting: Setting) -> None:
+        self._last: dict[Value, Value] = {}
+        self._following: dict[tuple[Value, Value], Value] = {}
+        self._first: dict[Value, Value] = {}
+        self._is_new: dict[int, list[Value] | None] = {}
+        """The lines that each CPU has served in this interrupt; None: nobody knows."""
+
+    def step(self, time_ns: int, context: Context, event: Event) -> str:
+        if event.tracepoint is not IRQ_HANDLER_ENTRY:
+            if not context.flags & (HARDIRQ | NMI):
+                self._is_new[context.cpu] = []
+            return ""
+        irq, name = event.values
+        served = self._is_new.get(context.cpu)
+        last = self._last.get(irq)
+        self._last[irq] = name
+        if served is not None and irq not in served:
+            served.append(irq)
+            first = self._first.setdefault(irq, name)
+            if first != name:
+                self._first[irq] = name
+                return f"{first} was the first action of irq {irq} before"
+        if last is None:
+            return ""
+        usual = self._following.setdefault((irq, last), name)
+        if usual == name:
+            return ""
+        self._following[irq, last] = name
+        return f"after {last} of irq {irq} came {usual} before"
+
+    def lost(self, cpu: int) -> None:
+        self._last.clear()
+        self._is_new.pop(cpu, None)
+
+
+class _IdleTimer:
+    """Counts what happens within each CPU's handler of the timer."""
+
+    __slots__ = ("_nr",)
+
+    def __init__(self, setting: Setting) -> None:
+        self._nr: dict[int, int] = {}
+
+    def step(self, time_ns: int, context: Context, event: Event) -> str:
+        cpu = context.cpu
+        if event.tracepoint is IRQ_HANDLER_ENTRY:
+            self._nr.pop(cpu, None)
+            if event.values[1] == TICK_NAME:
+                self._nr[cpu] = 0
+        elif event.tracepoint is IRQ_HANDLER_EXIT:
+            if self._nr.pop(cpu, 0) and not event.values[1]:
+                return "the timer's handler returns unhandled, and something happened within it"
+        elif cpu in self._nr:
+            self._nr[cpu] += 1
+        return ""
+
+    def lost(self, cpu: int) -> None:
+        self._nr.pop(cpu, None)
+
+
 _NESTING: Final = nesting(*_HANDLERS, _OUTSIDE, _INSIDE, skips_nmi=True)
 _CLOSING: Final = closing(
     *_HANDLERS, _OUTSIDE, _INSIDE, lambda symbol: on_cpu(symbol, 0, skips_nmi=True)
 )
-_IPI_CLOSING: Final = closing(IPI_ENTRY, IPI_EXIT, "no IPI is handled", "an IPI is handled")
 
 IRQ_INVARIANTS: Final[tuple[Invariant, ...]] = (
     Invariant(
@@ -240,34 +281,31 @@ IRQ_INVARIANTS: Final[tuple[Invariant, ...]] = (
         exceptions="per-CPU interrupts: known by name, or by Setting.percpu_irqs",
     ),
     Invariant(
-        name="ipi_exit_closes_its_entry",
-        law="ipi_exit has the reason of the ipi_entry before it on its CPU.",
-        scope="CPU",
-        source="arch/arm64/kernel/smp.c: do_handle_IPI",
-        on=_IPI_CLOSING.on,
-        make=_IPI_CLOSING.watch,
-        needs=_IPI_CLOSING.on,
-        applies=lambda setting: setting.release >= IPIS_ARE_IRQS_SINCE,
-        exceptions="before 5.10 the softirqs that an IPI has raised run before its ipi_exit",
-    ),
-    Invariant(
-        name="ipis_are_handled_by_their_own_interrupt",
-        law="ipi_entry stands within the handler named IPI, where IPIs are interrupts.",
-        scope="CPU",
-        source="arch/arm64/kernel/smp.c: ipi_handler (since 5.10)",
-        on=_IPI_IN_HANDLER.on,
-        make=_IPI_IN_HANDLER.watch,
-        needs=(IRQ_HANDLER_ENTRY, IRQ_HANDLER_EXIT, IPI_ENTRY),
-        applies=lambda setting: setting.release >= IPIS_ARE_IRQS_SINCE,
-    ),
-    Invariant(
         name="the_tick_raises_in_order",
         law="A tick raises HRTIMER, TIMER, RCU and SCHED in this order, each once at most.",
         scope="CPU",
         source="kernel/time/timer.c: update_process_times",
-        on=(IRQ_HANDLER_ENTRY, IRQ_HANDLER_EXIT, SOFTIRQ_RAISE),
+        on=(*_HANDLERS, SOFTIRQ_RAISE, HRTIMER_EXPIRE_ENTRY, HRTIMER_EXPIRE_EXIT),
         make=_TickOrder,
+        needs=(SOFTIRQ_RAISE, HRTIMER_EXPIRE_ENTRY, HRTIMER_EXPIRE_EXIT),
+    ),
+    Invariant(
+        name="a_line_keeps_its_actions",
+        law="The actions of a line run in one order, which does not change.",
+        scope="irq",
+        source="kernel/irq/handle.c: __handle_irq_event_percpu: for_each_action_of_desc",
+        on=(IRQ_HANDLER_ENTRY, SOFTIRQ_ENTRY, SCHED_SWITCH),
+        make=_Actions,
         is_strict=False,
-        exceptions="two ticks that one late interrupt makes up for; a driver's hrtimer beside them",
+        exceptions="request_irq() and free_irq() while the log was written",
+    ),
+    Invariant(
+        name="the_timer_that_was_not_due_does_nothing",
+        law="Where the handler of arch_timer returns unhandled nothing happens within it.",
+        scope="CPU",
+        source="drivers/clocksource/arm_arch_timer.c: timer_handler",
+        on=(),
+        make=_IdleTimer,
+        needs=_HANDLERS,
     ),
 )

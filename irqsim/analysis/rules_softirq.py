@@ -9,33 +9,29 @@ Source: kernel/softirq.c.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
-from irqsim.analysis.automaton import Automaton, Move, Reader, closing, nesting, on_cpu
+from irqsim.analysis.automaton import Automaton, closing, nesting, on_cpu
 from irqsim.analysis.invariant import Invariant, Setting, Stateless
 from irqsim.analysis.passes import KSOFTIRQD, PassOrder, RestartLimit
 from irqsim.analysis.rules_sched import is_runnable
 from irqsim.events import (
     HARDIRQ,
-    HRTIMER_EXPIRE_ENTRY,
     IRQ_HANDLER_ENTRY,
     IRQ_HANDLER_EXIT,
     IRQS_OFF,
-    NAPI_POLL,
     SCHED_SWITCH,
     SCHED_WAKING,
     SOFTIRQ,
     SOFTIRQ_ENTRY,
     SOFTIRQ_EXIT,
     SOFTIRQ_RAISE,
-    TASKLET_ENTRY,
-    TASKLET_EXIT,
-    TIMER_EXPIRE_ENTRY,
     Context,
     Event,
 )
 
+NR_SOFTIRQS: Final = 10
+OWED_MAX: Final = 2
 HI: Final = 0
 TIMER: Final = 1
 NET_RX: Final = 3
@@ -46,67 +42,6 @@ NEVER_DEFERS_SINCE: Final = (6, 5)
 _VECTORS: Final = (SOFTIRQ_ENTRY, SOFTIRQ_EXIT)
 _OUTSIDE: Final = "no vector runs"
 _INSIDE: Final = "a vector runs"
-
-
-class _RunningVector:
-    """Remembers which vector runs on each CPU: None where that is not known."""
-
-    __slots__ = ("_is_complete", "_vec_of")
-
-    NOTHING: Final = -1
-
-    def __init__(self, setting: Setting) -> None:
-        self._is_complete = setting.is_complete
-        self._vec_of: dict[int, int] = {}
-
-    def vec(self, cpu: int) -> int | None:
-        return self._vec_of.get(cpu, self.NOTHING if self._is_complete else None)
-
-    def follow(self, context: Context, event: Event) -> bool:
-        """Take in entry and exit; whether it was one of them."""
-        if event.tracepoint is SOFTIRQ_ENTRY:
-            vec = event.values[0]
-            assert isinstance(vec, int)
-            self._vec_of[context.cpu] = vec
-        elif event.tracepoint is SOFTIRQ_EXIT:
-            self._vec_of[context.cpu] = self.NOTHING
-        else:
-            return False
-        return True
-
-    def lost(self, cpu: int) -> None:
-        self._is_complete = False
-        self._vec_of.pop(cpu, None)
-
-
-class _InVector:
-    """An event that happens only while one of certain vectors runs.
-
-    `elsewhere`: contexts in which it may happen besides, as flags; 0 is process context.
-    """
-
-    __slots__ = ("_elsewhere", "_running", "_vectors")
-
-    def __init__(
-        self, setting: Setting, vectors: tuple[int, ...], elsewhere: int | None = None
-    ) -> None:
-        self._running = _RunningVector(setting)
-        self._vectors = vectors
-        self._elsewhere = elsewhere
-
-    def step(self, time_ns: int, context: Context, event: Event) -> str:
-        if self._running.follow(context, event):
-            return ""
-        vec = self._running.vec(context.cpu)
-        place = context.flags & (SOFTIRQ | HARDIRQ)
-        if place == self._elsewhere or (self._elsewhere and place & self._elsewhere):
-            return ""
-        if vec is None or (vec in self._vectors and place == SOFTIRQ):
-            return ""
-        return f"{event.tracepoint.name} while {_OUTSIDE if vec < 0 else f'vec {vec} runs'}"
-
-    def lost(self, cpu: int) -> None:
-        self._running.lost(cpu)
 
 
 def _softirq_context(context: Context, event: Event) -> str:
@@ -122,28 +57,41 @@ def _own_cpu(context: Context, event: Event) -> str:
     return f"{context.comm} serves softirqs on CPU {context.cpu}"
 
 
-def _credit(symbol: str) -> Reader:
-    """A vector owes one run at most for its pending bit, and one for the snapshot."""
+class _Credit:
+    """Counts the runs that each vector owes.
 
-    def read(context: Context, event: Event) -> Iterable[Move]:
-        return (((context.cpu, f"vec {event.values[0]}"), symbol, None),)
+    One at most for its pending bit and one for the snapshot; none when the CPU idles.
+    """
 
-    return read
+    __slots__ = ("_first", "_owed")
 
+    def __init__(self, setting: Setting) -> None:
+        self._first = 0 if setting.is_complete else OWED_MAX
+        self._owed: dict[int, list[int]] = {}
 
-_RAISED: Final = Automaton(
-    reads={SOFTIRQ_RAISE: _credit("raise"), SOFTIRQ_ENTRY: _credit("run")},
-    moves={
-        ("it owes no run", "raise"): "it owes a run",
-        ("it owes a run", "raise"): "it owes two runs",
-        ("it owes two runs", "raise"): "it owes two runs",
-        ("it owes two runs", "run"): "it owes a run",
-        ("it owes a run", "run"): "it owes no run",
-    },
-    start="it owes no run",
-    ignorance="it owes two runs",
-    cpu_of=lambda key: key[0] if isinstance(key, tuple) else None,
-)
+    def step(self, time_ns: int, context: Context, event: Event) -> str:
+        cpu = context.cpu
+        owed = self._owed.get(cpu)
+        if owed is None:
+            owed = self._owed[cpu] = [self._first] * NR_SOFTIRQS
+        if event.tracepoint is SCHED_SWITCH:
+            if event["next_pid"] == 0:
+                self._owed[cpu] = [0] * NR_SOFTIRQS
+            return ""
+        vec = event.values[0]
+        assert isinstance(vec, int)
+        if vec >= NR_SOFTIRQS:
+            return f"vec {vec} does not exist"
+        if event.tracepoint is SOFTIRQ_RAISE:
+            owed[vec] = min(OWED_MAX, owed[vec] + 1)
+        elif not owed[vec]:
+            return f"vec {vec} runs, and nobody has raised it"
+        else:
+            owed[vec] -= 1
+        return ""
+
+    def lost(self, cpu: int) -> None:
+        self._owed[cpu] = [OWED_MAX] * NR_SOFTIRQS
 
 
 class _RaisedBeforeIdle:
@@ -219,32 +167,8 @@ class _Deferral:
         self._is_exempt.pop(cpu, None)
 
 
-def _by_tasklet(context: Context, event: Event, symbol: str) -> Iterable[Move]:
-    return ((f"tasklet {event.values[0]}, {event.values[1]}", symbol, context.cpu),)
-
-
-_TASKLET_PLACES: Final = Automaton(
-    reads={
-        TASKLET_ENTRY: lambda context, event: _by_tasklet(context, event, "entry"),
-        TASKLET_EXIT: lambda context, event: _by_tasklet(context, event, "exit"),
-    },
-    moves={
-        ("it runs nowhere", "entry"): "it runs",
-        ("it runs", "exit"): "it runs nowhere",
-        # An exit without an entry on its CPU is the business of another law.
-        ("it runs", "other exit"): "it runs",
-        ("it runs nowhere", "exit"): "it runs nowhere",
-        ("it runs nowhere", "other exit"): "it runs nowhere",
-    },
-    start="it runs nowhere",
-    keeps=("entry",),
-    compares=("exit",),
-)
 _NESTING: Final = nesting(*_VECTORS, _OUTSIDE, _INSIDE)
 _CLOSING: Final = closing(*_VECTORS, _OUTSIDE, _INSIDE)
-_TASKLET_CLOSING: Final = closing(
-    TASKLET_ENTRY, TASKLET_EXIT, "no tasklet runs", "a tasklet runs"
-)
 _HANDLER: Final = "a handler runs"
 _NO_SOFTIRQ_IN_HANDLER: Final = Automaton(
     reads={
@@ -305,9 +229,9 @@ SOFTIRQ_INVARIANTS: Final[tuple[Invariant, ...]] = (
         "snapshot; it does not run unless it was raised.",
         scope="vector",
         source="kernel/softirq.c: handle_softirqs: pending and its snapshot",
-        on=_RAISED.on,
-        make=_RAISED.watch,
-        needs=_RAISED.on,
+        on=(SOFTIRQ_RAISE, SOFTIRQ_ENTRY, SCHED_SWITCH),
+        make=_Credit,
+        needs=(SOFTIRQ_RAISE, SOFTIRQ_ENTRY),
     ),
     Invariant(
         name="vectors_ascend_within_a_pass",
@@ -361,65 +285,5 @@ SOFTIRQ_INVARIANTS: Final[tuple[Invariant, ...]] = (
         make=_Deferral,
         needs=(SOFTIRQ_RAISE, SOFTIRQ_ENTRY, SCHED_WAKING, SCHED_SWITCH),
         applies=lambda setting: setting.release < NEVER_DEFERS_SINCE and not setting.is_rt,
-    ),
-    Invariant(
-        name="tasklet_exit_closes_its_entry",
-        law="tasklet_exit names the tasklet of the tasklet_entry before it on its CPU.",
-        scope="CPU",
-        source="kernel/softirq.c: tasklet_action_common",
-        on=_TASKLET_CLOSING.on,
-        make=_TASKLET_CLOSING.watch,
-        needs=_TASKLET_CLOSING.on,
-    ),
-    Invariant(
-        name="a_tasklet_runs_on_one_cpu_at_a_time",
-        law="A tasklet does not begin while it runs, on whatever CPU.",
-        scope="tasklet",
-        source="kernel/softirq.c: tasklet_trylock: TASKLET_STATE_RUN",
-        on=_TASKLET_PLACES.on,
-        make=_TASKLET_PLACES.watch,
-        needs=_TASKLET_PLACES.on,
-        exceptions="two tasklets with one function that the log prints by one symbol",
-    ),
-    Invariant(
-        name="tasklets_run_in_their_vectors",
-        law="Tasklets begin only while HI or TASKLET runs on their CPU.",
-        scope="CPU",
-        source="kernel/softirq.c: tasklet_action, tasklet_hi_action",
-        on=(*_VECTORS, TASKLET_ENTRY),
-        make=lambda setting: _InVector(setting, (HI, TASKLET)),
-        needs=(*_VECTORS, TASKLET_ENTRY),
-        applies=lambda setting: setting.has_flags,
-    ),
-    Invariant(
-        name="napi_polls_in_net_rx",
-        law="NAPI polls in NET_RX, or in process context (threaded, busy polling).",
-        scope="CPU",
-        source="net/core/dev.c: net_rx_action, napi_threaded_poll, napi_busy_loop",
-        on=(*_VECTORS, NAPI_POLL),
-        make=lambda setting: _InVector(setting, (NET_RX,), elsewhere=0),
-        needs=(*_VECTORS, NAPI_POLL),
-        applies=lambda setting: setting.has_flags,
-        exceptions="netconsole",
-    ),
-    Invariant(
-        name="timers_expire_in_timer",
-        law="Wheel timers expire in TIMER.",
-        scope="CPU",
-        source="kernel/time/timer.c: run_timer_softirq",
-        on=(*_VECTORS, TIMER_EXPIRE_ENTRY),
-        make=lambda setting: _InVector(setting, (TIMER,)),
-        needs=(*_VECTORS, TIMER_EXPIRE_ENTRY),
-        applies=lambda setting: setting.has_flags,
-    ),
-    Invariant(
-        name="soft_hrtimers_expire_in_hrtimer",
-        law="hrtimers expire in a hard interrupt, or in HRTIMER.",
-        scope="CPU",
-        source="kernel/time/hrtimer.c: hrtimer_interrupt, hrtimer_run_softirq",
-        on=(*_VECTORS, HRTIMER_EXPIRE_ENTRY),
-        make=lambda setting: _InVector(setting, (HRTIMER,), elsewhere=HARDIRQ),
-        needs=(*_VECTORS, HRTIMER_EXPIRE_ENTRY),
-        applies=lambda setting: setting.has_flags,
     ),
 )

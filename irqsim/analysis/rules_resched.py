@@ -1,0 +1,128 @@
+"""Laws of need_resched: who sets it, and how long it lasts.
+
+Source: kernel/sched/core.c: resched_curr, __schedule; kernel/sched/idle.c.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from irqsim.analysis.invariant import Invariant, Setting
+from irqsim.analysis.names import has_flags, has_flags_not_rt
+from irqsim.analysis.rules_context import RESCHED, Bracket, Within
+from irqsim.events import (
+    HARDIRQ,
+    IRQ_HANDLER_ENTRY,
+    IRQ_HANDLER_EXIT,
+    IRQS_OFF,
+    SCHED_MIGRATE_TASK,
+    SCHED_SWITCH,
+    SCHED_WAKEUP,
+    SOFTIRQ_ENTRY,
+    SOFTIRQ_EXIT,
+    Context,
+    Event,
+    Tracepoint,
+)
+
+_HANDLERS: Final = (IRQ_HANDLER_ENTRY, IRQ_HANDLER_EXIT)
+_VECTORS: Final = (SOFTIRQ_ENTRY, SOFTIRQ_EXIT)
+
+
+class _ReschedStays(Within):
+    """need_resched, once set, is not cleared before the interrupt is over.
+
+    With interrupts on a record's flags are read before its place in the buffer is taken: an
+    interrupt may come between.
+    """
+
+    __slots__ = ("_was_hard",)
+
+    def __init__(self, entry: Tracepoint, exit_: Tracepoint) -> None:
+        super().__init__(entry, exit_)
+        self._was_hard: dict[int, bool] = {}
+
+    def _is_inside(self, context: Context, bracket: Bracket) -> bool:
+        return True
+
+    def _compare(self, context: Context, event: Event, bracket: Bracket, ends: bool) -> str:
+        was_hard = self._was_hard.get(context.cpu, False)
+        self._was_hard[context.cpu] = context.flags & HARDIRQ != 0
+        if was_hard and not context.flags & IRQS_OFF:
+            return ""
+        resched = context.flags & RESCHED
+        is_less = bracket.resched & ~resched
+        bracket.resched = resched
+        return f"{event.tracepoint.name} without need_resched, which was set" if is_less else ""
+
+
+class _IdleGivesWay:
+    """Once a task is runnable on an idle CPU, need_resched is set until the CPU switches.
+
+    Of records with interrupts on see _ReschedStays.
+    """
+
+    __slots__ = ("_is_woken", "_was_hard")
+
+    def __init__(self, setting: Setting) -> None:
+        self._is_woken: dict[int, bool] = {}
+        self._was_hard: dict[int, bool] = {}
+
+    def step(self, time_ns: int, context: Context, event: Event) -> str:
+        cpu = context.cpu
+        was_hard = self._was_hard.get(cpu, False)
+        self._was_hard[cpu] = context.flags & HARDIRQ != 0
+        if event.tracepoint is SCHED_SWITCH:
+            self._is_woken.pop(cpu, None)
+            return ""
+        if event.tracepoint is SCHED_MIGRATE_TASK:
+            # Another CPU has taken it.
+            self._is_woken.clear()
+        elif event.tracepoint is SCHED_WAKEUP and context.pid == 0:
+            if event["target_cpu"] == cpu:
+                self._is_woken[cpu] = True
+        if context.pid or cpu not in self._is_woken or context.flags & RESCHED:
+            return ""
+        if was_hard and not context.flags & IRQS_OFF:
+            return ""
+        return f"{event.tracepoint.name} in the idle task without need_resched, though a task " \
+               "was woken"
+
+    def lost(self, cpu: int) -> None:
+        self._is_woken.pop(cpu, None)
+
+
+RESCHED_INVARIANTS: Final[tuple[Invariant, ...]] = (
+    Invariant(
+        name="need_resched_outlasts_a_handler",
+        law="need_resched, once set, stays set until irq_handler_exit.",
+        scope="CPU",
+        source="kernel/sched/core.c: only __schedule clears it",
+        on=(),
+        make=lambda setting: _ReschedStays(*_HANDLERS),
+        needs=_HANDLERS,
+        applies=has_flags,
+    ),
+    Invariant(
+        name="need_resched_outlasts_a_vector",
+        law="need_resched, once set, stays set until softirq_exit.",
+        scope="CPU",
+        source="kernel/sched/core.c: only __schedule clears it",
+        on=(),
+        make=lambda setting: _ReschedStays(*_VECTORS),
+        needs=_VECTORS,
+        applies=has_flags_not_rt,
+    ),
+    Invariant(
+        name="an_idle_cpu_gives_way",
+        law="When a task is woken on an idle CPU, need_resched is set until the CPU switches.",
+        scope="CPU",
+        source="kernel/sched/core.c: check_preempt_curr, do_idle",
+        on=(),
+        make=_IdleGivesWay,
+        needs=(SCHED_SWITCH, SCHED_WAKEUP),
+        is_strict=False,
+        applies=has_flags,
+        exceptions="a task that another CPU takes away at once, without sched_migrate_task",
+    ),
+)
