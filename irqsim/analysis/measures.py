@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
 from attrs import frozen
@@ -62,17 +63,27 @@ MEASURE_NAMED: Final[dict[str, Measure]] = {each.name: each for each in MEASURES
 class Rows:
     """The rows of one table."""
 
-    __slots__ = ("_linear_us", "_per_cpu", "by_key", "measure")
+    __slots__ = ("_linear_us", "_per_cpu", "_rename", "by_key", "measure")
 
-    def __init__(self, measure: Measure, per_cpu: bool = False, linear_us: int = 0) -> None:
-        """`linear_us`: besides, count in microseconds up to this limit."""
+    def __init__(
+        self,
+        measure: Measure,
+        per_cpu: bool = False,
+        linear_us: int = 0,
+        rename: Callable[[str], str] | None = None,
+    ) -> None:
+        """`linear_us`: besides, count in microseconds up to this limit.  `rename`: tell rows
+        by what this makes of their names, and not by their numbers."""
         self.measure = measure
+        self._rename = rename
         self.by_key: dict[Key, Distribution] = {}
         self._per_cpu = per_cpu
         self._linear_us = linear_us
 
     def add(self, name: str, number: int, cpu: int, value_ns: int, at_ns: int) -> None:
         """Count a duration that began at a time, on a CPU."""
+        if self._rename is not None:
+            name, number = self._rename(name), NOBODY
         key = (name, number, cpu if self._per_cpu else NOBODY)
         row = self.by_key.get(key)
         if row is None:

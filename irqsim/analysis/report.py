@@ -12,6 +12,7 @@ from typing import Final
 from attrs import Factory, define, frozen
 
 from irqsim.analysis.delays import RaiseDelays, ThreadDelays, WakeDelays
+from irqsim.analysis.identity import task_name
 from irqsim.analysis.measures import MEASURES, Rows
 from irqsim.analysis.rates import STORM_PER_SEC, Rates
 from irqsim.analysis.stretches import IrqsOff, SoftirqStretches
@@ -98,12 +99,15 @@ class Reporter:
         per_cpu: bool = False,
         linear: tuple[str, int] | None = None,
         storm_per_sec: int = STORM_PER_SEC,
+        by_name: bool = False,
     ) -> None:
         """`per_cpu`: a row for each CPU.  `linear`: a table whose values are counted by
-        microseconds as well, and up to how many."""
+        microseconds as well, and up to how many.  `by_name`: rows that differ in a number
+        alone, such as those of all kworkers, are one."""
+        rename = task_name if by_name else None
+        limits = dict([linear]) if linear else {}
         tables = {
-            each.name: Rows(each, per_cpu, linear[1] if linear and linear[0] == each.name else 0)
-            for each in MEASURES
+            each.name: Rows(each, per_cpu, limits.get(each.name, 0), rename) for each in MEASURES
         }
         self.report = Report(name, header, tables, Rates(storm_per_sec))
         self._has_flags = header.has_irq_info

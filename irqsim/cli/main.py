@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, str]] = {
     "list": "irqsim.cli.list",
     "schema": "irqsim.cli.schema",
     "report": "irqsim.cli.report",
+    "diff": "irqsim.cli.diff",
 }
 
 
