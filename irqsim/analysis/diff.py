@@ -40,6 +40,8 @@ class Settings:
     renumber_cpus: bool = False
     """The numbers of CPUs do not count."""
     with_times: bool = False
+    with_report: bool = True
+    """Measure both, which takes the longest; is_same() needs no measures."""
 
 
 class Side:
@@ -74,7 +76,8 @@ class Side:
         if isinstance(item, Lost):
             self.reporter.lost(item)
             return
-        self.reporter.feed(item)
+        if self.settings.with_report:
+            self.reporter.feed(item)
         time_ns, context, event = item
         number = self._identities.number(context, event)
         if self.settings.events and not self._is_wanted(event):

@@ -63,7 +63,7 @@ MEASURE_NAMED: Final[dict[str, Measure]] = {each.name: each for each in MEASURES
 class Rows:
     """The rows of one table."""
 
-    __slots__ = ("_linear_us", "_per_cpu", "_rename", "by_key", "measure")
+    __slots__ = ("_linear_us", "_per_cpu", "_rename", "_renamed", "by_key", "measure")
 
     def __init__(
         self,
@@ -76,6 +76,7 @@ class Rows:
         by what this makes of their names, and not by their numbers."""
         self.measure = measure
         self._rename = rename
+        self._renamed: dict[str, str] = {}
         self.by_key: dict[Key, Distribution] = {}
         self._per_cpu = per_cpu
         self._linear_us = linear_us
@@ -83,7 +84,12 @@ class Rows:
     def add(self, name: str, number: int, cpu: int, value_ns: int, at_ns: int) -> None:
         """Count a duration that began at a time, on a CPU."""
         if self._rename is not None:
-            name, number = self._rename(name), NOBODY
+            known = self._renamed.get(name)
+            if known is None:
+                known = self._rename(name)
+                if len(self._renamed) < ROWS_MAX:
+                    self._renamed[name] = known
+            name, number = known, NOBODY
         key = (name, number, cpu if self._per_cpu else NOBODY)
         row = self.by_key.get(key)
         if row is None:

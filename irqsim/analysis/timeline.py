@@ -285,11 +285,12 @@ class Timeline:
         self, cpu: CpuTime, kind: RunKind, time_ns: int, context: Context, event: Event
     ) -> None:
         runs, key = cpu.runs, event.values[kind.key]
-        if not any(run.kind is kind and run.key == key for run in runs):
-            cpu.nr_partial += 1
-            return
-        while runs[-1].kind is not kind or runs[-1].key != key:
-            self._drop(cpu)
+        if not runs or runs[-1].kind is not kind or runs[-1].key != key:
+            if not any(run.kind is kind and run.key == key for run in runs):
+                cpu.nr_partial += 1
+                return
+            while runs[-1].kind is not kind or runs[-1].key != key:
+                self._drop(cpu)
         run = runs.pop()
         wall_ns = time_ns - run.start_ns
         taken_ns = run.stolen_ns if run.is_own else wall_ns

@@ -60,7 +60,7 @@ def command(
     if a == b == "-":
         raise click.UsageError("standard input can be read only once")
     names = Names()
-    settings = Settings(events, context, renumber_cpus, times)
+    settings = Settings(events, context, renumber_cpus, times, with_report=not quiet)
     with ExitStack() as stack:
         sides = []
         for name, changed in ((a, ()), (b, overrides)):
