@@ -209,6 +209,8 @@ class TraceHeader:
     """As ``uname -r`` prints it."""
     preempt_model: str | None = None
     """As the latency header spells it."""
+    long_bits: int = 64
+    """Of the machine that wrote it: the size of its longs and pointers, as far as known."""
 
     @property
     def is_rt(self) -> bool:

@@ -189,6 +189,7 @@ class Simulation:
             entries_written=self.entries_written,
             kernel_version=self.kernel.release.version,
             preempt_model=PREEMPT_MODELS[kernel.preempt],
+            long_bits=64 if self.spec.machine.arch == "arm64" else 32,
         )
 
     def _layout(self) -> str:

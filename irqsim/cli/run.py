@@ -15,8 +15,9 @@ from irqsim.scenario.names import hint
 from irqsim.scenario.reader import read_scenario
 from irqsim.trace.formats import FORMATS
 from irqsim.trace.layout import LAYOUTS
+from irqsim.trace.markers import OPTION as MARKERS
 
-SWITCHES: Final = [no + option for option in OPTIONS for no in ("", "no")]
+SWITCHES: Final = [*(no + option for option in OPTIONS for no in ("", "no")), MARKERS]
 
 EXAMPLE: Final = """\b
 Example:
@@ -59,7 +60,8 @@ def _directory(ctx: object, param: object, value: str | None) -> Path | None:
               help=f"One of {', '.join(FORMATS)}.")
 @click.option("-O", "--option", "options", metavar="OPT", multiple=True,
               callback=among(SWITCHES, "trace option"),
-              help=f"As in trace_options: {', '.join(OPTIONS)}; 'no' in front switches off.")
+              help=f"As in trace_options: {', '.join(OPTIONS)}; 'no' in front switches off. "
+                   "markers: slices for viewers that know no interrupts.")
 @click.option("--layout", metavar="RELEASE", callback=among(LAYOUTS, "layout"),
               help=f"Print in the layout of another release: {', '.join(LAYOUTS)}.")
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True,
@@ -92,11 +94,18 @@ def command(
     if cats and output is not None:
         raise click.UsageError("-o keeps every file and prints none: give either it or --cat")
     short = _named({"run.seed": seed, "run.duration": duration}, events)
-    spec = switch_options(read_scenario(scenario, [*overrides, *short]), options)
+    switches = tuple(option for option in options if option != MARKERS)
+    spec = switch_options(read_scenario(scenario, [*overrides, *short]), switches)
     if verbose:
         say(f"irqsim: {describe(spec)}")
     wanted = Wanted(
-        format, layout, output, _cats(cats, spec.run.tick), verbose - quiet, progress
+        format,
+        layout,
+        output,
+        _cats(cats, spec.run.tick),
+        tuple(option for option in options if option == MARKERS),
+        verbose - quiet,
+        progress,
     )
     return perform(spec, wanted)
 

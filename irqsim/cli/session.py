@@ -15,8 +15,9 @@ from irqsim.errors import IrqsimError
 from irqsim.records import Record
 from irqsim.scenario.spec import AtCommand, AtSpec, ScenarioSpec
 from irqsim.simulation import Simulation, build
-from irqsim.trace.formats import FORMATS, Log, Target
+from irqsim.trace.formats import FORMATS, open_log
 from irqsim.trace.output import LineStream, Tree, seconds
+from irqsim.trace.target import Target
 from irqsim.units import format_ns, parse_time
 
 PANICKED: Final = 3
@@ -44,6 +45,8 @@ class Wanted:
     """None: the layout of the release that is simulated."""
     output: Path | None = None
     cats: tuple[Cat, ...] = ()
+    options: tuple[str, ...] = ()
+    """Options of the format, besides those of the lines."""
     verbosity: int = 0
     progress: bool | None = None
 
@@ -108,12 +111,14 @@ def _run(spec: ScenarioSpec, wanted: Wanted, stream: LineStream | None = None) -
 
     reads = [cat.path for cat in wanted.cats if cat.time_ns is None]
     simulation = build(spec, sink, reads=reads, is_pipe=format.is_pipe)
-    log: Log = format.open(
+    log = open_log(
+        format,
         Target(
             stream or standard_output(),
             make_text=lambda: simulation.text_format(wanted.layout),
             header=lambda: simulation.trace_header(),
-        )
+            options=wanted.options,
+        ),
     )
     if wanted.verbosity >= 0:
         simulation.on_console = _console(progress)

@@ -15,11 +15,13 @@ from attrs import evolve, frozen
 
 from irqsim.events import KERNEL_STACK, UNKNOWN
 from irqsim.records import Event, Lost, Record, TraceHeader
-from irqsim.trace.formats import Log, OutputFormat, Target
+from irqsim.trace.formats import OutputFormat, open_log
 from irqsim.trace.ftrace import TextFormat
 from irqsim.trace.header import recount
+from irqsim.trace.markers import OPTION as MARKERS
 from irqsim.trace.output import LineStream, Spool
 from irqsim.trace.reader import Part, Trace
+from irqsim.trace.target import Target
 
 KERNEL_TEXT: Final = ("ftrace", "trace_pipe", "latency")
 """Sources whose lines a kernel printed."""
@@ -124,7 +126,8 @@ def convert(
     cut = Cut() if cut is None else cut
     own = Style.of(trace.header)
     style = own.switched(layout, options)
-    if format.is_text and style == own and trace.header.source in KERNEL_TEXT:
+    is_same = style == own and MARKERS not in options
+    if format.is_text and is_same and trace.header.source in KERNEL_TEXT:
         _copy(trace, format, stream, cut)
     else:
         _print(trace, format, stream, cut, style, tuple(options))
@@ -236,7 +239,7 @@ def _print(
             start_ns=0 if is_relative else progress.first_ns or 0,
         )
 
-    log: Log = format.open(Target(stream, make_text, progress.header, options))
+    log = open_log(format, Target(stream, make_text, progress.header, options))
     for parts in trace.parts():
         items = _items(parts, cut)
         if items:

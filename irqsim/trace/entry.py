@@ -85,6 +85,16 @@ class Entries:
         self.long_size = long_bits // 8
         self._layouts: list[EntryLayout | None] = [None] * len(TRACEPOINTS)
 
+    @property
+    def common_size(self) -> int:
+        """The bytes of the fields that all entries share."""
+        return 12 if self.is_rt else 8
+
+    @property
+    def callers_offset(self) -> int:
+        """Where the addresses of a stack trace begin: behind their number, an int."""
+        return -(-(self.common_size + 4) // self.long_size) * self.long_size
+
     def layout(self, tracepoint: Tracepoint) -> EntryLayout:
         """Where a tracepoint's fields lie."""
         known = self._layouts[tracepoint.id]
@@ -96,10 +106,11 @@ class Entries:
         """The bytes of an event's entry, without the buffer's own header."""
         tracepoint = event.tracepoint
         if tracepoint is UNKNOWN:
-            return _string_size(event.values[1])
-        size = self.layout(tracepoint).size
+            return self.common_size + 4 + _string_size(event.values[1])
         if tracepoint is KERNEL_STACK:
-            return size + self.long_size * (str(event.values[0]).count("\n") + 1)
+            nr_callers = str(event.values[0]).count("\n") + 1 if event.values[0] else 0
+            return self.callers_offset + self.long_size * nr_callers
+        size = self.layout(tracepoint).size
         if tracepoint is PRINT:
             return size + _string_size(event.values[1])
         for field, value in zip(tracepoint.fields, event.values, strict=True):

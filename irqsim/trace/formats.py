@@ -8,38 +8,22 @@ that is what no header or count has to wait for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from irqsim.records import Lost, Record, TraceHeader
+from irqsim.records import Lost, Record
+from irqsim.trace.chrome import Chrome
 from irqsim.trace.ftrace import TextFormat
-from irqsim.trace.output import LineStream, Spool
+from irqsim.trace.json_lines import JsonLines
+from irqsim.trace.markers import OPTION as MARKERS
+from irqsim.trace.markers import Marked
+from irqsim.trace.output import Spool
+from irqsim.trace.perfetto import Perfetto
+from irqsim.trace.target import Log, Target
+from irqsim.trace.trace_dat import TraceDat, version_7
 
 Item: TypeAlias = Record | Lost
-
-
-@frozen
-class Target:
-    """Where a log goes, and what its format may ask for."""
-
-    stream: LineStream
-    make_text: Callable[[], TextFormat]
-    """How lines are printed; asked when the first records come, and not before."""
-    header: Callable[[], TraceHeader]
-    """What is known of the trace so far; its counts are those of the end only at the end."""
-    options: tuple[str, ...] = ()
-    """Options of the format, such as ``markers``."""
-
-
-class Log(Protocol):
-    """A format's writer."""
-
-    def add(self, items: Sequence[Item]) -> None:
-        """Take the next records."""
-
-    def finish(self) -> None:
-        """Write what had to wait for the end."""
 
 
 class TraceLog:
@@ -118,6 +102,21 @@ FORMATS: Final[dict[str, OutputFormat]] = {
         OutputFormat(
             "trace_pipe", "no header, streamed line by line", PipeLog, is_pipe=True, is_text=True
         ),
+        OutputFormat("trace.dat", "trace-cmd's binary, version 6: every tool reads it", TraceDat),
+        OutputFormat("trace.dat-7", "the same in version 7", version_7),
+        OutputFormat("perfetto", "Perfetto's native trace, with interrupt tracks", Perfetto),
+        OutputFormat("chrome", "Chrome's trace-event JSON: CPU tracks, arrows", Chrome),
+        OutputFormat("json", "one JSON object a line", JsonLines, is_pipe=True),
         OutputFormat("none", "nothing", NoLog),
     )
 }
+
+
+def open_log(format: OutputFormat, target: Target) -> Log:
+    """A writer of that format, with the options that are no matter of the lines."""
+    if MARKERS not in target.options:
+        return format.open(target)
+    marked: Marked
+    log = format.open(evolve(target, header=lambda: marked.header()))
+    marked = Marked(target, log)
+    return marked
