@@ -310,7 +310,7 @@ TIMER_BASE_IDLE: Final = _declare(
     "timer",
     "timer_base_idle",
     "bool is_idle; unsigned int cpu",
-    "is_idle={is_idle} cpu={cpu}",
+    "is_idle={is_idle} cpu={cpu:d}",
     since=_V6_9,
 )
 HRTIMER_INIT: Final = _declare(
