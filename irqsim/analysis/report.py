@@ -33,8 +33,11 @@ class Deadline:
     deadline_ns: int
     services: int
     missed: int
+    mean_ns: int
     worst_ns: int
     """The longest time from an arrival to the end of its service."""
+    worst_at_ns: int
+    """When that arrived."""
     on_miss: str
 
 

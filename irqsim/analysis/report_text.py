@@ -136,12 +136,17 @@ def _deadlines(deadlines: Sequence[Deadline]) -> Iterator[str]:
     if not deadlines:
         return
     yield "# deadline: from an arrival to the end of its service"
-    widths = [13, 9, 9, 13]
-    yield _line("#", ["deadline_us", "services", "missed", "worst_us"], widths, "name")
+    heads = ["services", "deadline_us", "missed", "mean_us", "worst_us", "worst_at_s"]
+    widths = [8, 13, 10, 10, 10, 13]
+    yield _line("#", heads, widths, "name")
     for each in deadlines:
-        cells = [us(each.deadline_ns), str(each.services), str(each.missed), us(each.worst_ns)]
-        what = f": {each.on_miss}" if each.missed and each.on_miss else ""
-        yield _line("deadline", cells, widths, each.device + what)
+        cells = [
+            str(each.services), us(each.deadline_ns), str(each.missed), us(each.mean_ns),
+            us(each.worst_ns), at(each.worst_at_ns),
+        ]  # fmt: skip
+        yield _line("deadline", cells, widths, each.device)
+        if each.missed and each.on_miss:
+            yield f"# missed: {each.device}: {each.on_miss}"
 
 
 def _rates(report: Report) -> Iterator[str]:
@@ -217,7 +222,9 @@ def _deadline_object(each: Deadline) -> dict[str, Any]:
         "deadline_ns": each.deadline_ns,
         "services": each.services,
         "missed": each.missed,
+        "mean_ns": each.mean_ns,
         "worst_ns": each.worst_ns,
+        "worst_at_ns": each.worst_at_ns,
         "on_miss": each.on_miss,
     }
 

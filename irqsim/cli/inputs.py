@@ -10,6 +10,7 @@ from typing import Final
 import click
 from attrs import evolve, frozen
 
+from irqsim.analysis.report import Deadline
 from irqsim.cli.messages import say
 from irqsim.errors import Fault, ScenarioError
 from irqsim.records import Lost, Record, TraceHeader
@@ -45,6 +46,25 @@ class Ended:
     def panicked(self) -> bool:
         """It was a scenario, whose kernel panicked."""
         return self.simulation is not None and self.simulation.panicked
+
+    def deadlines(self) -> tuple[Deadline, ...]:
+        """How those of a scenario's devices were kept."""
+        if self.simulation is None:
+            return ()
+        clock_ns = self.simulation.kernel.trace_clock_ns
+        return tuple(
+            Deadline(
+                each.name,
+                each.deadline_ns,
+                services=each.count,
+                missed=each.nr_missed,
+                mean_ns=each.total_ns // each.count if each.count else 0,
+                worst_ns=each.worst_ns,
+                worst_at_ns=each.worst_arrival_ns + clock_ns,
+                on_miss=each.on_miss,
+            )
+            for each in self.simulation.machine.latencies.values()
+        )
 
 
 def is_scenario(head: bytes) -> bool:
@@ -106,18 +126,9 @@ def _run(spec: ScenarioSpec, begin: Begin, quiet: bool) -> Ended:
     simulation = build(spec, sink)
     if not quiet:
         simulation.on_console = say
-    header = TraceHeader(
-        source="ftrace",
-        layout=simulation.text_format().layout.name,
-        clock="ns",
-        nr_cpus=spec.machine.cpus,
-        kernel_version=simulation.kernel.release.version,
-    )
+    # The records have their flags, whether or not they would be printed.
+    header = evolve(simulation.trace_header(), has_irq_info=True)
     take = begin(spec.file, header)
     simulation.run()
-    header = evolve(
-        header,
-        entries_in_buffer=simulation.entries_in_buffer,
-        entries_written=simulation.entries_written,
-    )
+    header = evolve(simulation.trace_header(), has_irq_info=True)
     return Ended(header, spec, simulation)

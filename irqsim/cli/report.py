@@ -113,6 +113,7 @@ def taker(reporter: Reporter) -> Take:
 def finish(reporter: Reporter, ended: Ended) -> Report:
     """The report of an input that has ended."""
     reporter.report.header = ended.header
+    reporter.report.deadlines = ended.deadlines()
     return reporter.finish()
 
 
