@@ -25,6 +25,8 @@ from irqsim.records import UNKNOWN_TGID, Lost, TraceHeader
 
 CONTEXT: Final = 3
 """Events around the first difference that are shown."""
+EDITS: Final = 6
+"""Of what only one log has there, at most so many are shown."""
 BLOCK: Final = 4096
 """Times that are compared together."""
 
@@ -149,7 +151,7 @@ class Side:
 
 @frozen
 class Shown:
-    """An event near the first difference: of A, of B, or of both."""
+    """An event near the first difference: of A, of B, or of both; of neither: some are left out."""
 
     a: Entry | None
     b: Entry | None
@@ -398,17 +400,25 @@ def _around(a: Strand, b: Strand, parted: Parted, at_a: int, at_b: int) -> Itera
     for back in range(min(CONTEXT, at_a, at_b), 0, -1):
         yield Shown(a.entry(at_a - back), b.entry(at_b - back))
     missing, inserted = dict.fromkeys(parted.missing), dict.fromkeys(parted.inserted)
-    nr_common = nr_edits = 0
-    while nr_common < CONTEXT and nr_edits < 4 * CONTEXT:
+    nr_a = nr_b = nr_common = 0
+    while nr_common < CONTEXT:
         if at_a in missing:
-            yield Shown(a.entry(at_a), None)
-            at_a, nr_common, nr_edits = at_a + 1, 0, nr_edits + 1
+            if nr_a < EDITS:
+                yield Shown(a.entry(at_a), None)
+            elif nr_a == EDITS:
+                yield Shown(None, None)
+            at_a, nr_a, nr_common = at_a + 1, nr_a + 1, 0
         elif at_b in inserted:
-            yield Shown(None, b.entry(at_b))
-            at_b, nr_common, nr_edits = at_b + 1, 0, nr_edits + 1
+            if nr_b < EDITS:
+                yield Shown(None, b.entry(at_b))
+            elif nr_b == EDITS:
+                yield Shown(None, None)
+            at_b, nr_b, nr_common = at_b + 1, nr_b + 1, 0
         elif at_a < len(a) and at_b < len(b) and (
             a.entry(at_a).number == b.entry(at_b).number
         ):
+            if max(nr_a, nr_b) > EDITS:
+                return
             yield Shown(a.entry(at_a), b.entry(at_b))
             at_a, at_b, nr_common = at_a + 1, at_b + 1, nr_common + 1
         else:

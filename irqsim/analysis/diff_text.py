@@ -83,6 +83,8 @@ def _first(
         elif each.b is not None:
             record = difference.b.record(place.cpu_b, each.b)
             yield f"+{each.b.line:>8}: {_print(prints[1], record)}"
+        else:
+            yield f" {'...':>8}"
 
 
 def _print(print_: Print, record: Record) -> str:
