@@ -119,15 +119,18 @@ def first_difference(compare: Any, place: Path) -> str:
     release = json.loads((place / "map.json").read_bytes())["kernel"]
     scenario = place / "scenario.toml"
     spec = read_scenario(scenario, (ALL_EVENTS, f'kernel.release="{release}"'))
-    ours = place / "ours"
-    ours.write_text(run_in_the_lab(spec).log)
     real = told(compare, place / "trace", scenario, with_letters=False)
-    mine = told(compare, ours, scenario, with_letters=False)
-    for cpu, events in real.items():
-        diff = difference(events, mine[cpu])
-        if diff:
-            return f"CPU {cpu}:\n{diff}"
-    return ""
+    found = ""
+    # Which of two ticks at the same instant came first is the emulator's choice.
+    for is_prompt in (True, False):
+        ours = place / "ours"
+        ours.write_text(run_in_the_lab(spec, is_prompt).log)
+        mine = told(compare, ours, scenario, with_letters=False)
+        diffs = {cpu: difference(events, mine[cpu]) for cpu, events in real.items()}
+        found = next((f"CPU {cpu}:\n{diff}" for cpu, diff in diffs.items() if diff), "")
+        if not found:
+            break
+    return found
 
 
 # -- reporting ---------------------------------------------------------------------------

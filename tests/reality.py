@@ -17,6 +17,8 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from irqsim.kernel.state import Kernel
+from irqsim.kernel.tick import update_jiffies
 from irqsim.records import Record
 from irqsim.scenario.program import symbol_of
 from irqsim.scenario.reader import read_scenario, read_text
@@ -81,11 +83,12 @@ def run_spec(spec: ScenarioSpec, prepare: Callable[[Simulation], None] | None = 
     return Run(spec, simulation, simulation.text_format().lines(records))
 
 
-def run_in_the_lab(spec: ScenarioSpec) -> Run:
+def run_in_the_lab(spec: ScenarioSpec, is_prompt: bool = False) -> Run:
     """Run it on the machine on which real kernels ran scenarios, which had one CPU more.
 
     That CPU was the hardware: it raised the lines, and between that it ran a task that kept
-    it from idling, so that it was the one that advanced jiffies.
+    it from idling, so that it was the one that advanced jiffies.  Of ticks at the same instant
+    its own came last for CPUs that were busy, and mostly first (`is_prompt`) for idle ones.
     """
     nr_cpus = spec.machine.cpus
     everywhere = tuple(range(nr_cpus))
@@ -96,7 +99,19 @@ def run_in_the_lab(spec: ScenarioSpec) -> Run:
         devices=tuple(devices),
         tasks=(evolve(SPINNER.tasks[0], cpu=nr_cpus), *spec.tasks),
     )
-    return run_spec(lab, _as_the_lab_begins)
+
+    def prepare(simulation: Simulation) -> None:
+        _as_the_lab_begins(simulation)
+        if is_prompt:
+            _keep_time(simulation.kernel, 0)
+
+    return run_spec(lab, prepare)
+
+
+def _keep_time(k: Kernel, now_ns: int) -> None:
+    """Advance jiffies before any CPU acts at this instant, and at the next tick again."""
+    update_jiffies(k)
+    k.queue.schedule(now_ns + k.tick_ns, lambda then_ns: _keep_time(k, then_ns))
 
 
 def _as_the_lab_begins(simulation: Simulation) -> None:
