@@ -14,6 +14,7 @@ from tests.kernel_scenarios import (
     run_free,
     table,
     task,
+    tasklet,
 )
 
 HANDLER = ("irq_handler_entry", "irq_handler_exit")
@@ -301,3 +302,18 @@ def test_a_per_cpu_interrupt_has_no_unhandled_search() -> None:
     outcome = run_free(device("pmu", ["1ms"], ["run 50us"], ppi=7))
     assert outcome.times("irq_handler_entry") == [1000] * 4
     assert [line.cpu for line in outcome.of("irq_handler_entry")] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("arch", "comm"), [("arm64", "f"), ("arm", "ksoftirqd/0")])
+def test_softirqs_run_where_arm64_loads_floating_point_registers(arch: str, comm: str) -> None:
+    """On the way to user mode, with bottom halves off: what waits for ksoftirqd runs there.
+
+    Source: fpsimd_restore_current_state(): get_cpu_fpsimd_context() of arm64.
+    """
+    outcome = run_free(
+        table("machine", arch=arch)
+        + tasklet("t")
+        + task("a", ["preempt_disable", "tasklet_schedule t", "run 100us", "preempt_enable"], cpu=0)
+        + task("f", ["run 10us"], cpu=0, policy="fifo", start="50us")
+    )
+    assert outcome.one("softirq_entry", "TASKLET").comm == comm

@@ -19,8 +19,14 @@ from irqsim.kernel.irq.ipi import ipi_work
 from irqsim.kernel.irq.irqdomain import NR_IPI_SGIS
 from irqsim.kernel.preempt import HARDIRQ_OFFSET, IN_INTERRUPT_MASK
 from irqsim.kernel.sched import fold_need_resched, schedule
-from irqsim.kernel.softirq import handle_softirqs, ksoftirqd_running, wakeup_softirqd
-from irqsim.kernel.state import Cpu, Kernel, Path
+from irqsim.kernel.softirq import (
+    handle_softirqs,
+    ksoftirqd_running,
+    local_bh_disable,
+    local_bh_enable,
+    wakeup_softirqd,
+)
+from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.tick import tick_irq_enter
 from irqsim.kernel.trace import trace
 
@@ -144,11 +150,36 @@ def _give_way(k: Kernel, cpu: Cpu, from_user: bool) -> Path:
     Source: arch/arm64/kernel/entry-common.c: exit_to_user_mode, arm64_preempt_schedule_irq.
     """
     task = cpu.current
-    while cpu.tif_need_resched:
-        if from_user:
+    if from_user:
+        yield from exit_to_user_mode(k, task)
+        return
+    while cpu.tif_need_resched and k.preemption and not cpu.preempt_count:
+        yield from schedule(k, cpu, preempt=True)
+        cpu = k.cpus[task.cpu]
+
+
+def exit_to_user_mode(k: Kernel, task: Task) -> Path:
+    """What is left to do before a task goes on in user mode: give way if asked to; and load
+    its floating-point registers where those of another task are, or on another CPU.
+
+    arm64 does that with bottom halves off, so that softirqs that wait for ksoftirqd run there.
+    Source: arch/arm64/kernel/entry-common.c: do_notify_resume; arch/arm64/kernel/fpsimd.c:
+    fpsimd_thread_switch, fpsimd_restore_current_state.
+    """
+    while True:
+        cpu = k.cpus[task.cpu]
+        if cpu.tif_need_resched:
             yield from schedule(k, cpu)
-        elif k.preemption and not cpu.preempt_count:
-            yield from schedule(k, cpu, preempt=True)
+        elif _is_foreign_fpstate(k, cpu, task):
+            cpu.fpsimd_last, task.fpsimd_cpu = task, task.cpu
+            local_bh_disable(cpu)
+            yield from local_bh_enable(k, cpu)
         else:
             return
-        cpu = k.cpus[task.cpu]
+
+
+def _is_foreign_fpstate(k: Kernel, cpu: Cpu, task: Task) -> bool:
+    """TIF_FOREIGN_FPSTATE, which a switch sets; kernel threads have no such registers."""
+    if k.arch != "arm64" or not task.has_mm:
+        return False
+    return cpu.fpsimd_last is not task or task.fpsimd_cpu != task.cpu

@@ -92,6 +92,7 @@ class Task:
         "cpu",
         "deadline_ns",
         "exec_start_ns",
+        "fpsimd_cpu",
         "frames",
         "has_mm",
         "in_user",
@@ -164,6 +165,10 @@ class Task:
     # Its own code's.
     in_user: bool
 
+    # kernel/entry.py's.
+    fpsimd_cpu: int
+    """Where its floating-point registers were loaded last."""
+
     # kernel/trace.py's cache.
     contexts: dict[int, dict[int, Context]]
     """By CPU, and by what else makes a context."""
@@ -197,6 +202,7 @@ class Task:
         self.frames = []
         self.preempt_count = 0
         self.in_user = False
+        self.fpsimd_cpu = -1
         self.contexts = {}
 
 
@@ -208,6 +214,7 @@ class Cpu:
         "cpuhp",
         "current",
         "due_ns",
+        "fpsimd_last",
         "frame",
         "frames",
         "hrtimers",
@@ -281,6 +288,10 @@ class Cpu:
     timers: TimerBase
     hrtimers: HrTimerBase
 
+    # kernel/entry.py's.
+    fpsimd_last: Task | None
+    """Whose floating-point registers are loaded here."""
+
     # kernel/dev.py's.
     softnet: SoftnetData
 
@@ -317,6 +328,7 @@ class Cpu:
         self.tasklet_vec = []
         self.tasklet_hi_vec = []
         self.call_queue = []
+        self.fpsimd_last = None
         self.stop_work = []
         self.stop_fn = None
         self.is_online = True

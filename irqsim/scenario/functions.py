@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from irqsim.kernel import softirq
 from irqsim.kernel.exit import do_exit
+from irqsim.kernel.entry import exit_to_user_mode
 from irqsim.kernel.hrtimer import HRTIMER_NORESTART, HRTIMER_RESTART, HrTimer, TimerPath
 from irqsim.kernel.sched import start_task
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
@@ -42,6 +43,9 @@ def task_body(k: Kernel, holder: list[Task], program: Program, loop: bool) -> Pa
     """The code of a task, from its first switch to its last."""
     task = holder[0]
     yield from start_task(k, task)
+    if program.is_user:
+        # Its first system call takes no time: the process has just been made.
+        yield from exit_to_user_mode(k, task)
     while True:
         began_ns = k.now_ns
         yield from run_task(k, task, program, program.ops)

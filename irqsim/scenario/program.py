@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Final, Protocol
 
+from irqsim.kernel.entry import exit_to_user_mode
 from irqsim.kernel.hrtimer import HrTimer
 from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.locking import Mutex, SpinLock
 from irqsim.kernel.preempt import IN_INTERRUPT_MASK
-from irqsim.kernel.sched import schedule
 from irqsim.kernel.softirq import Tasklet, raise_softirq_no_wake
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.timer import TimerList
@@ -249,12 +249,8 @@ def run_task(k: Kernel, task: Task, program: Program, ops: tuple[Op, ...]) -> Bo
 
 
 def return_to_user(k: Kernel, task: Task) -> Path:
-    """The way back to user mode: give way first if asked to.
-
-    Source: arch/arm64/kernel/entry-common.c: exit_to_user_mode, do_notify_resume.
-    """
-    while k.cpus[task.cpu].tif_need_resched:
-        yield from schedule(k, k.cpus[task.cpu])
+    """The way back to user mode: give way first if asked to."""
+    yield from exit_to_user_mode(k, task)
     task.in_user = True
 
 
