@@ -19,6 +19,7 @@ from irqsim.kernel import softirq
 from irqsim.kernel.costs import CostTable
 from irqsim.kernel.cpu import Hotplug, create_cpuhp_thread
 from irqsim.kernel.dev import SoftnetData, net_rx_action
+from irqsim.kernel.frame import Frame
 from irqsim.kernel.hrtimer import HrTimerBase, hrtimer_interrupt, hrtimer_run_softirq
 from irqsim.kernel.idle import cpu_idle
 from irqsim.kernel.irq import manage
@@ -32,7 +33,7 @@ from irqsim.kernel.irq.storm import StormDetector
 from irqsim.kernel.preempt import PREEMPT_OFFSET
 from irqsim.kernel.release import release_named
 from irqsim.kernel.sched import RunQueue, new_task
-from irqsim.kernel.state import Cpu, Frame, Kernel, Task
+from irqsim.kernel.state import Cpu, Kernel, Task
 from irqsim.kernel.stop_machine import create_stopper
 from irqsim.kernel.tick import TickSched, start_tick
 from irqsim.kernel.timer import TimerBase, TimerList, run_timer_softirq

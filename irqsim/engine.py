@@ -22,8 +22,9 @@ from typing import Final
 
 from irqsim.clock import NEVER
 from irqsim.errors import LimitError
+from irqsim.kernel.frame import Frame
 from irqsim.kernel.preempt import HARDIRQ_OFFSET, SOFTIRQ_OFFSET
-from irqsim.kernel.state import IDLE, PANIC, SWITCH, Cpu, Frame, Kernel, Path
+from irqsim.kernel.state import IDLE, PANIC, SWITCH, Cpu, Kernel, Path
 from irqsim.kernel.trace import BATCH
 
 INSTANT_STEPS_MAX: Final = 100_000
@@ -131,6 +132,8 @@ class Engine:
         self._charge_task(cpu, now_ns - cpu.since_ns)
         cpu.since_ns = cpu.due_ns = now_ns
         heappush(self._heap, now_ns << self._shift | cpu.number)
+        # Whoever does it runs on no longer than up to now.
+        self._changed.append(cpu.number)
 
     def _deliver(self) -> None:
         """Interrupt the CPUs whose signal rose, where they can be interrupted."""

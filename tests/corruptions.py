@@ -37,7 +37,6 @@ from irqsim.events import (
 )
 from irqsim.prng import stream
 from irqsim.trace.parse import LineParser, classify
-
 from tests.reality import reference_folder
 
 T = TypeVar("T")

@@ -16,14 +16,20 @@ from irqsim.analysis.check import INVARIANTS
 from irqsim.analysis.counts import Tally, count_faults
 from irqsim.analysis.state import STATE_INVARIANTS
 from irqsim.events import (
+    HARDIRQ,
     IRQ_HANDLER_ENTRY,
     PRINT,
+    SOFTIRQ,
     SOFTIRQ_ENTRY,
     SOFTIRQ_EXIT,
     SOFTIRQ_RAISE,
     TASK_DEAD,
     TASKLET_ENTRY,
     TASKLET_EXIT,
+    WORKQUEUE_EXECUTE_END,
+    WORKQUEUE_EXECUTE_START,
+    Context,
+    Event,
     Tracepoint,
 )
 from irqsim.kernel.irq.irqdesc import IRQS_PENDING, IrqDesc
@@ -90,6 +96,8 @@ def _is_waiting(run: Run, desc: IrqDesc, pe: int) -> str:
     cpu = run.kernel.cpus[pe]
     if desc.irqs_disabled or desc.masked or not desc.actions:
         return "disabled, masked or free"
+    if not cpu.is_online:
+        return "the CPU is off"
     if run.gic.is_active(desc.hwirq, pe):
         return "active"
     if cpu.irqs_disabled or cpu.preempt_count & HARDIRQ_MASK or len(cpu.frames) > 1:
@@ -243,6 +251,8 @@ def _enabled_alone(run: Run) -> list[str]:
 
 def faults_of_places(run: Run) -> list[str]:
     """Look for lines that are served elsewhere than on the CPU that their affinity gives."""
+    if run.spec.ats:
+        return []
     moved = run.named_by("irq_set_affinity")
     expected = {
         drivers[0].desc.irq: drivers[0].desc.affinity[0]
@@ -262,10 +272,41 @@ def faults_of_places(run: Run) -> list[str]:
 # -- softirqs and tasklets ---------------------------------------------------------------
 
 
+class Takeovers:
+    """Follows a log: which CPU died, and who takes over what it has left."""
+
+    def __init__(self, run: Run) -> None:
+        self._deaths = sorted((died_ns, cpu) for cpu, died_ns, _ in run.off)
+        self._pid = -1
+        self.dead = -1
+        """The CPU whose things are not taken over yet; -1 for none."""
+
+    def step(self, time_ns: int, context: Context, event: Event) -> str:
+        """Take in a record: it may be behind a `death`, a `raise` of a takeover, or its `end`."""
+        if event.tracepoint is WORKQUEUE_EXECUTE_START and event.values[1] == "work_for_cpu_fn":
+            self._pid = context.pid
+        if self._deaths and self._deaths[0][0] <= time_ns:
+            self.dead = self._deaths.pop(0)[1]
+            return "death"
+        if context.pid != self._pid or self.dead < 0 or context.flags & (HARDIRQ | SOFTIRQ):
+            return ""
+        if event.tracepoint is WORKQUEUE_EXECUTE_END:
+            self._pid = -1
+            return "end"
+        return "raise" if event.tracepoint is SOFTIRQ_RAISE else ""
+
+
 def faults_of_raised(run: Run) -> list[str]:
     """Look for vectors that were raised, have not run since, and are forgotten."""
     raised = [0] * len(run.kernel.cpus)
-    for _, context, event in run.records:
+    takeovers = Takeovers(run)
+    left, faults = 0, []
+    for time_ns, context, event in run.records:
+        what = takeovers.step(time_ns, context, event)
+        if what == "death":
+            left, raised[takeovers.dead] = raised[takeovers.dead], 0
+        elif what == "end" and left:
+            faults.append(f"{time_ns} ns: {left:#x} of CPU {takeovers.dead} are forgotten")
         if event.tracepoint in (SOFTIRQ_RAISE, SOFTIRQ_ENTRY):
             vec = event.values[0]
             assert isinstance(vec, int)
@@ -273,7 +314,8 @@ def faults_of_raised(run: Run) -> list[str]:
                 raised[context.cpu] |= 1 << vec
             else:
                 raised[context.cpu] &= ~(1 << vec)
-    faults = []
+            if what == "raise":
+                left &= ~(1 << vec)
     for cpu in run.kernel.cpus:
         forgotten = raised[cpu.number] & ~cpu.softirq_pending
         # One that is in the snapshot of a pass under way will run.
@@ -309,6 +351,11 @@ class TaskletModel:
         if not self.is_queued.get(name):
             self.is_queued[name] = True
             self.queues.setdefault((cpu, vec), []).append(name)
+
+    def take_over(self, dead: int, cpu: int, vec: int) -> None:
+        names = self.queues.pop((dead, vec), [])
+        if names:
+            self.queues.setdefault((cpu, vec), []).extend(names)
 
     def begin(self, cpu: int, vec: int) -> None:
         self.vec[cpu] = vec
@@ -356,10 +403,12 @@ def faults_of_tasklet_order(run: Run) -> list[str]:
     """Compare the runs of tasklets with a model of their queues."""
     if run.named_by("tasklet_kill"):
         return []
-    model = TaskletModel(run)
-    for _, context, event in run.records:
+    model, takeovers = TaskletModel(run), Takeovers(run)
+    for time_ns, context, event in run.records:
         cpu, tracepoint = context.cpu, event.tracepoint
         model.nr_seen += 1
+        if takeovers.step(time_ns, context, event) == "raise":
+            model.take_over(takeovers.dead, cpu, int(str(event.values[0])))
         if tracepoint is PRINT:
             words = str(event.values[1]).split()
             if words[0] == "queue":
@@ -378,6 +427,19 @@ def faults_of_tasklet_order(run: Run) -> list[str]:
         if names and not (state.softirq_pending >> vec & 1 or state.preempt_count & SOFTIRQ_OFFSET):
             model.faults.append(f"CPU {number}: {names} are queued, but vec {vec} is not pending")
     return model.faults
+
+
+# -- CPUs that go and come ---------------------------------------------------------------
+
+
+def faults_of_silence(run: Run) -> list[str]:
+    """Look for records of CPUs that are off."""
+    return [
+        f"{time_ns} ns: {event} on CPU {context.cpu}"
+        for cpu, died_ns, back_ns in run.off
+        for time_ns, context, event in run.records
+        if context.cpu == cpu and died_ns < time_ns < back_ns
+    ]
 
 
 # -- locks -------------------------------------------------------------------------------
@@ -527,8 +589,9 @@ LAWS: Final[tuple[Law, ...]] = (
     ),
     Law(
         "a_raised_softirq_runs_or_stays_pending",
-        "What was raised has run, is pending, or is in the snapshot of a pass that goes on.",
-        "kernel/softirq.c: __raise_softirq_irqoff, handle_softirqs",
+        "What was raised has run, is pending, is in the snapshot of a pass that goes on, or, if "
+        "its CPU has died, was raised by the takeover.",
+        "kernel/softirq.c: __raise_softirq_irqoff, handle_softirqs, takeover_tasklets",
         faults_of_raised,
     ),
     Law(
@@ -543,6 +606,12 @@ LAWS: Final[tuple[Law, ...]] = (
         "A tasklet does not begin while it is disabled.",
         "kernel/softirq.c: tasklet_action_common: t->count",
         faults_of_disabled_tasklets,
+    ),
+    Law(
+        "a_cpu_that_is_off_is_silent",
+        "There is no record of a CPU while it is off.",
+        "include/linux/tracepoint.h: __DECLARE_TRACE: cpu_online(raw_smp_processor_id())",
+        faults_of_silence,
     ),
     Law(
         "a_lock_has_one_holder",

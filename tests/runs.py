@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from typing import Final
 from unittest.mock import patch
@@ -16,9 +18,13 @@ from irqsim.events import TASK_RUNNING, TRACEPOINTS, Record, release_number
 from irqsim.hw.gic import Gic
 from irqsim.hw.intid import SPI_BASE
 from irqsim.kernel.irq.irqdesc import IRQS_ONESHOT
+from irqsim.kernel.state import Cpu
 from irqsim.machine import Machine
+from irqsim.proc.errno import FileError
+from irqsim.proc.system import System
+from irqsim.proc.table import files_of
 from irqsim.scenario.driver import Driver
-from irqsim.scenario.spec import Body, ScenarioSpec
+from irqsim.scenario.spec import AtCommand, AtSpec, Body, ScenarioSpec
 from irqsim.scenario.steps import steps_of
 from irqsim.trace.ftrace import TextFormat
 from tests.strategies import spec_of_seed
@@ -156,10 +162,15 @@ class Run:
         self.spec = spec
         self.records: list[Record] = []
         self._violations: list[Violation] | None = None
+        self._typed: deque[AtCommand] = deque()
+        self._died_ns: dict[int, int] = {}
+        self.off: list[tuple[int, int, int]] = []
+        """CPUs that were off, with when they went and when they came."""
         with patch.object(irqsim.machine, "Gic", WatchedGic):
-            self.machine = Machine(spec, self.records.extend)
+            self.machine = Machine(spec, self.records.extend, self._operate)
         gic, k = self.machine.gic, self.machine.kernel
         assert isinstance(gic, WatchedGic)
+        self._watch_cpus()
         gic.now_ns = lambda: k.now_ns
         self.gic, self.kernel = gic, k
         for tracepoint in TRACEPOINTS:
@@ -168,6 +179,13 @@ class Run:
         self.state_faults: dict[str, list[str]] = {name: [] for name in names}
         end_ns = spec.run.duration
         assert end_ns is not None
+        self._run_slices(nr_slices, end_ns)
+        clock_ns = spec.run.clock
+        self.off += [(cpu, died_ns, NEVER) for cpu, died_ns in self._died_ns.items()]
+        self.off = [(cpu, a + clock_ns, b + clock_ns) for cpu, a, b in self.off]
+
+    def _run_slices(self, nr_slices: int, end_ns: int) -> None:
+        k = self.kernel
         for number in range(1, nr_slices + 1):
             # At odd times, so that something is under way.
             self.machine.run(end_ns if number == nr_slices else end_ns * number // nr_slices + 1)
@@ -175,6 +193,34 @@ class Run:
                 self._note(each.name, each.faults(k))
             for name, faults in MACHINE_FAULTS.items():
                 self._note(name, faults(self.machine))
+
+    def _watch_cpus(self) -> None:
+        """Let the operator wait for CPUs, and note when they are off."""
+        k = self.machine.kernel
+        power_on = k.power_on
+        k.hotplug.on_done = lambda: self._go_on(k.now_ns)
+
+        def begin(cpu: Cpu) -> None:
+            self.off.append((cpu.number, self._died_ns.pop(cpu.number), k.now_ns))
+            power_on(cpu)
+
+        k.power_on = begin
+
+    def _operate(self, at: AtSpec, now_ns: int) -> None:
+        self._typed.extend(at.commands)
+        self._go_on(now_ns)
+
+    def _go_on(self, now_ns: int) -> None:
+        """Do what was typed; what is refused is refused."""
+        k = self.machine.kernel
+        files = files_of(System(k, tuple, tuple, str, lambda: None, {}, "nop", 0))
+        self._died_ns = {
+            cpu.number: self._died_ns.get(cpu.number, now_ns) for cpu in k.cpus if not cpu.is_online
+        }
+        while self._typed and k.hotplug.moving is None:
+            command = self._typed.popleft()
+            with suppress(FileError):
+                files.write(command.path, command.text)
 
     def _note(self, name: str, faults: list[str]) -> None:
         self.state_faults[name].extend(f"at {self.kernel.now_ns} ns: {each}" for each in faults)

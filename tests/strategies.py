@@ -20,6 +20,8 @@ from irqsim.scenario.spec import (
     AnyStep,
     Arg,
     Arrivals,
+    AtCommand,
+    AtSpec,
     Body,
     Bursts,
     Chance,
@@ -645,6 +647,26 @@ def make_spec(draw: Draw, theme: str) -> ScenarioSpec:
         hrtimers=hrtimers,
         works=tuple(_work_spec(world, name) for name in world.works),
         tasks=tuple(_task(world, name, end) for name in world.tasks),
+        # Drawn last: without them a scenario is the same.
+        ats=_ats(world, end),
+    )
+
+
+def _ats(world: World, end: int) -> tuple[AtSpec, ...]:
+    """What an operator types: CPUs that go and come, and lines that are moved."""
+    draw = world.draw
+    if world.nr_cpus == 1 or not chance(draw, 40):
+        return ()
+    commands = []
+    for _ in range(draw.integer(1, 6)):
+        cpu = draw.integer(0, world.nr_cpus - 1)
+        path, text = f"/sys/devices/system/cpu/cpu{cpu}/online", draw.choice(("0", "0", "1"))
+        if chance(draw, 25):
+            path = f"/proc/irq/{draw.choice(world.devices)}/smp_affinity"
+            text = f"{draw.integer(1, (1 << world.nr_cpus) - 1):x}"
+        commands.append((draw.integer(0, end // (50 * US)) * 50 * US, path, text))
+    return tuple(
+        AtSpec(time, (AtCommand("echo", path, f"{text}\n"),)) for time, path, text in commands
     )
 
 

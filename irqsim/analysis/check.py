@@ -24,7 +24,7 @@ from irqsim.analysis.rules_task import TASK_INVARIANTS
 from irqsim.analysis.rules_timer import TIMER_INVARIANTS
 from irqsim.analysis.rules_vector import VECTOR_INVARIANTS
 from irqsim.analysis.rules_wake import WAKE_INVARIANTS
-from irqsim.events import TRACEPOINTS, Record, Tracepoint
+from irqsim.events import SCHED_SWITCH, TRACEPOINTS, Context, Event, Record, Tracepoint
 
 __all__ = ["INVARIANTS", "Checker", "Invariant", "Setting", "Violation", "check"]
 
@@ -63,7 +63,7 @@ class _Watched:
 class Checker:
     """Checks one log."""
 
-    __slots__ = ("_by_tracepoint", "_index", "_wanted", "_watched")
+    __slots__ = ("_by_tracepoint", "_index", "_stopped", "_wanted", "_watched")
 
     def __init__(
         self,
@@ -96,11 +96,18 @@ class Checker:
             for tracepoint in TRACEPOINTS
         ]
         self._index = 0
+        self._stopped: dict[int, bool] = {}
+        """CPUs that have switched to their stopper, which may be the end of them."""
 
     def feed(self, record: Record) -> Sequence[Violation]:
         """Take in the next record; returns the laws that it breaks."""
         time_ns, context, event = record
         number = event.tracepoint.id
+        if self._stopped and not context.pid and self._stopped.pop(context.cpu, False):
+            # It was off, and comes back in its idle task: how it went is not in the log.
+            self.lost(context.cpu)
+        if number == SCHED_SWITCH.id:
+            self._switch(context, event)
         wanted = self._wanted[number]
         if wanted:
             for each in wanted:
@@ -115,6 +122,12 @@ class Checker:
                 found.append(Violation(each.invariant.name, where, self._index, time_ns))
         self._index += 1
         return _NOTHING if found is None else found
+
+    def _switch(self, context: Context, event: Event) -> None:
+        if event["next_comm"] == f"migration/{context.cpu}":
+            self._stopped[context.cpu] = True
+        elif self._stopped:
+            self._stopped.pop(context.cpu, None)
 
     def lost(self, cpu: int) -> None:
         """Records of this CPU are missing here."""

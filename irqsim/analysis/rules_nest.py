@@ -48,7 +48,6 @@ from irqsim.events import (
     WORKQUEUE_QUEUE_WORK,
     Context,
     Event,
-    Tracepoint,
 )
 
 _PAIRS: Final = (

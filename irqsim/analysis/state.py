@@ -58,10 +58,42 @@ class QueueState(Protocol):
     def fair(self) -> Sequence[TaskState]: ...
 
 
+class PollState(Protocol):
+    """A CPU's struct softnet_data."""
+
+    @property
+    def poll_list(self) -> Sequence[object]: ...
+
+
+class WheelState(Protocol):
+    """A CPU's wheel of timers."""
+
+    @property
+    def pending(self) -> Sequence[object]: ...
+
+
+class HrTimersState(Protocol):
+    """A CPU's queues of high-resolution timers."""
+
+    @property
+    def hard(self) -> Sequence[object]: ...
+
+    @property
+    def soft(self) -> Sequence[object]: ...
+
+
+class HotplugState(Protocol):
+    """What is under way of CPUs that go and come."""
+
+    @property
+    def dead(self) -> CpuState | None: ...
+
+
 class CpuState(Protocol):
     """A CPU."""
 
     number: int
+    is_online: bool
     since_ns: int
     due_ns: int
     irqs_disabled: bool
@@ -84,6 +116,27 @@ class CpuState(Protocol):
     @property
     def time(self) -> TimeState: ...
 
+    @property
+    def wake_list(self) -> Sequence[object]: ...
+
+    @property
+    def call_queue(self) -> Sequence[object]: ...
+
+    @property
+    def tasklet_vec(self) -> Sequence[object]: ...
+
+    @property
+    def tasklet_hi_vec(self) -> Sequence[object]: ...
+
+    @property
+    def softnet(self) -> PollState: ...
+
+    @property
+    def timers(self) -> WheelState: ...
+
+    @property
+    def hrtimers(self) -> HrTimersState: ...
+
 
 class LineState(Protocol):
     """An irq_desc."""
@@ -92,8 +145,12 @@ class LineState(Protocol):
     depth: int
     irqs_disabled: bool
     inprogress: bool
+    effective_cpu: int
     percpu: bool
     tot_count: int
+
+    @property
+    def actions(self) -> Sequence[object]: ...
 
     @property
     def kstat_irqs(self) -> Sequence[int]: ...
@@ -106,6 +163,9 @@ class KernelState(Protocol):
     jiffies: int
     tick_ns: int
     preempt_count_built: bool
+
+    @property
+    def hotplug(self) -> HotplugState: ...
 
     @property
     def cpus(self) -> Sequence[CpuState]: ...
@@ -194,7 +254,7 @@ def idle_faults(k: KernelState) -> list[str]:
             cpu.current is cpu.idle and len(cpu.frames) == 1 and cpu.due_ns == NEVER
         )
         # A remote CPU that wakes a task sets need_resched before its interrupt arrives.
-        if not is_waiting or cpu.tif_need_resched:
+        if not is_waiting or cpu.tif_need_resched or not cpu.is_online:
             continue
         if cpu.softirq_pending:
             faults.append(f"CPU {cpu.number} idles with softirqs {cpu.softirq_pending:#x} pending")
@@ -217,6 +277,37 @@ def line_faults(k: KernelState) -> list[str]:
         if not line.percpu and line.tot_count != sum(line.kstat_irqs):
             faults.append(f"irq {line.irq}: counts {list(line.kstat_irqs)}, total {line.tot_count}")
     return faults
+
+
+def offline_faults(k: KernelState) -> list[str]:
+    """Look for what CPUs that are off still hold; one that has just died is about to be relieved
+    of some of it."""
+    faults = []
+    for cpu in k.cpus:
+        if cpu.is_online:
+            continue
+        held: dict[str, object] = {
+            "tasks": [*cpu.rq.rt, *cpu.rq.fair],
+            "tasks to be woken": cpu.wake_list,
+            "functions to be called": cpu.call_queue,
+            "hrtimers": [*cpu.hrtimers.hard, *cpu.hrtimers.soft],
+        }
+        if k.hotplug.dead is not cpu and cpu.current is cpu.idle:
+            held["softirqs"] = cpu.softirq_pending
+            held["tasklets"] = [*cpu.tasklet_vec, *cpu.tasklet_hi_vec]
+            held["packets to be polled"] = cpu.softnet.poll_list
+            held["timers"] = cpu.timers.pending
+        faults += [f"CPU {cpu.number} is off, and holds {what}" for what in held if held[what]]
+    return faults
+
+
+def target_faults(k: KernelState) -> list[str]:
+    """Look for lines whose interrupts go to a CPU that is off."""
+    return [
+        f"irq {line.irq} goes to CPU {line.effective_cpu}, which is off"
+        for line in k.irq_desc.values()
+        if line.actions and not line.percpu and not k.cpus[line.effective_cpu].is_online
+    ]
 
 
 def jiffies_faults(k: KernelState) -> list[str]:
@@ -258,6 +349,19 @@ STATE_INVARIANTS: Final[tuple[StateInvariant, ...]] = (
         "interrupt, and its total is the sum of its counts.",
         "kernel/irq/chip.c: irq_disable; kernel/irq/handle.c: handle_irq_event",
         line_faults,
+    ),
+    StateInvariant(
+        "a_cpu_that_is_off_holds_nothing",
+        "Nothing waits on a CPU that is off: no task, no timer, no tasklet, no softirq, no packet.",
+        "kernel/cpu.c: cpuhp_hp_states: the teardown callbacks; kernel/sched/core.c: "
+        "sched_cpu_wait_empty",
+        offline_faults,
+    ),
+    StateInvariant(
+        "no_line_goes_to_a_cpu_that_is_off",
+        "The interrupts of a line go to a CPU that is online.",
+        "kernel/irq/cpuhotplug.c: irq_migrate_all_off_this_cpu",
+        target_faults,
     ),
     StateInvariant(
         "jiffies_do_not_run_ahead",

@@ -13,13 +13,15 @@ Source: kernel/cpu.c: _cpu_down, takedown_cpu, take_cpu_down, cpuhp_thread_fun, 
 arch/arm64/kernel/smp.c: __cpu_disable, secondary_start_kernel; kernel/sched/core.c:
 sched_cpu_deactivate, balance_push.
 Differs: the steps that wait for RCU, and that only other subsystems have, are left out, so that
-it is over within microseconds; who types is not on any CPU, so that nobody is seen to start it,
-and the stopper does what cpuhp/N does before it; the other CPUs are not stopped meanwhile.
+it is over within microseconds; who types is not on any CPU, so that the stopper is woken by a
+function call from nowhere, which queues the work, and cpuhp/N by the idle task; the stopper also
+does what cpuhp/N does before it; the other CPUs are not stopped meanwhile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from irqsim.events import TASK_INTERRUPTIBLE, TASK_PARKED
@@ -32,21 +34,25 @@ from irqsim.kernel.sched import new_task, schedule, start_task
 from irqsim.kernel.smp import send_ipi
 from irqsim.kernel.softirq import (
     BLOCK_SOFTIRQ,
+    HI_SOFTIRQ,
     IRQ_POLL_SOFTIRQ,
+    NET_TX_SOFTIRQ,
     NR_SOFTIRQS,
+    TASKLET_SOFTIRQ,
     local_bh_disable,
     local_bh_enable,
     raise_softirq,
     takeover_tasklets,
 )
+from irqsim.kernel.spin import spin_until
 from irqsim.kernel.state import IDLE, Cpu, Kernel, Path, Task
 from irqsim.kernel.stop_machine import move_to_allowed
 from irqsim.kernel.tick import start_tick, tick_cpu_dying, update_jiffies
 from irqsim.kernel.timer import timers_dead_cpu
-from irqsim.kernel.wakeup import sched_ttwu_pending, wake_up_from_outside, wake_up_process
+from irqsim.kernel.wakeup import sched_ttwu_pending, wake_up_by_call, wake_up_process
 from irqsim.kernel.workqueue import (
     Work,
-    schedule_work_from_outside,
+    queue_work,
     workqueue_offline_cpu,
     workqueue_online_cpu,
 )
@@ -56,6 +62,8 @@ MIDR: Final = 0x411FD070
 CLUSTER_SIZE: Final = 16
 GICR_BASE: Final = 0x080A0000
 GICR_STRIDE: Final = 0x20000
+_TAKEN_OVER: Final = (NET_TX_SOFTIRQ, IRQ_POLL_SOFTIRQ, TASKLET_SOFTIRQ, HI_SOFTIRQ)
+"""Vectors that are raised for a dead CPU whether anything is pending or not."""
 _WORK_ADDRESS: Final = 0x61C8864F
 
 
@@ -121,11 +129,8 @@ def _moved(k: Kernel) -> None:
 def _begin_down(k: Kernel, cpu: Cpu) -> None:
     cpu.is_active = False
     workqueue_offline_cpu(k, cpu)
-    if cpu.ksoftirqd.state == TASK_INTERRUPTIBLE:
-        cpu.ksoftirqd.state = TASK_PARKED
     cpu.stop_fn = take_cpu_down
-    if cpu.stopper.state == TASK_INTERRUPTIBLE:
-        wake_up_from_outside(k, cpu.stopper)
+    wake_up_by_call(k, cpu, cpu.stopper)
 
 
 def take_cpu_down(k: Kernel, cpu: Cpu) -> Path:
@@ -134,6 +139,10 @@ def take_cpu_down(k: Kernel, cpu: Cpu) -> Path:
     Source: kernel/cpu.c: take_cpu_down; kernel/sched/core.c: __balance_push_cpu_stop;
     kernel/smp.c: smpcfd_dying_cpu.
     """
+    survivor = next(each for each in k.cpus if each.is_active)
+    address = _WORK_ADDRESS if k.arch == "arm64" else f"{_WORK_ADDRESS:08x}"
+    function = partial(_take_over, dead=cpu)
+    yield from queue_work(k, cpu, Work(address, "work_for_cpu_fn", function, "system_wq"), survivor)
     cpu.irqs_disabled = True
     while cpu.wake_list or cpu.call_queue or cpu.irq_work_list:
         yield from sched_ttwu_pending(k, cpu)
@@ -142,9 +151,14 @@ def take_cpu_down(k: Kernel, cpu: Cpu) -> Path:
             if path is not None:
                 yield from path
         yield from irq_work_run(cpu)
-    _park_preempted(cpu, cpu.ksoftirqd)
+    _park(cpu, cpu.ksoftirqd)
     for task in (*cpu.rq.rt, *cpu.rq.fair):
-        move_to_allowed(k, cpu, task)
+        if task.is_delayed:
+            # It sleeps, and has nothing to pay here any more.
+            cpu.rq.fair.remove(task)
+            task.on_rq = task.is_delayed = False
+        else:
+            move_to_allowed(k, cpu, task)
     cpu.is_online = False
     k.nr_online -= 1
     irq_migrate_all_off_this_cpu(k, cpu)
@@ -162,13 +176,16 @@ def take_cpu_down(k: Kernel, cpu: Cpu) -> Path:
     cpu.irqs_disabled = False
 
 
-def _park_preempted(cpu: Cpu, task: Task) -> None:
-    """A thread that parks, but has been preempted before it could: it goes on when unparked."""
+def _park(cpu: Cpu, task: Task) -> None:
+    """Park a thread of this CPU: one that has been preempted goes on when it is unparked.
+
+    Source: kernel/smpboot.c: smpboot_park_threads.
+    """
     for queue in (cpu.rq.rt, cpu.rq.fair):
         if task in queue:
             queue.remove(task)
-            task.on_rq = task.is_requeued = task.is_delayed = False
-            task.state = TASK_PARKED
+    task.on_rq = task.is_requeued = task.is_delayed = False
+    task.state = TASK_PARKED
 
 
 def play_dead(k: Kernel, cpu: Cpu) -> Path:
@@ -183,10 +200,6 @@ def play_dead(k: Kernel, cpu: Cpu) -> Path:
         printk(k, KERN_INFO, f"psci: CPU{cpu.number} killed{polled}")
     cpu.tif_need_resched = cpu.preempt_need_resched = False
     k.hotplug.dead = cpu
-    survivor = next(each for each in k.cpus if each.is_active)
-    address = _WORK_ADDRESS if k.arch == "arm64" else f"{_WORK_ADDRESS:08x}"
-    work = Work(address, "work_for_cpu_fn", lambda k, task: _take_over(k, task, cpu), "")
-    schedule_work_from_outside(k, survivor, work)
     _moved(k)
     while not _is_powered(k.hotplug, cpu):
         yield IDLE
@@ -205,6 +218,8 @@ def _take_over(k: Kernel, task: Task, dead: Cpu) -> Path:
     Differs: what is pending of the vectors without a callback is raised as well, and not kept
     for the day on which the CPU comes back.
     """
+    what = f"CPU {dead.number} to be dead"
+    yield from spin_until(k, lambda: k.hotplug.dead is dead, what)
     timers_dead_cpu(k, k.cpus[task.cpu], dead)
     yield k.cost.timer_manage
     yield from dev_cpu_dead(k, k.cpus[task.cpu], dead)
@@ -220,13 +235,13 @@ def _take_over(k: Kernel, task: Task, dead: Cpu) -> Path:
     yield from takeover_tasklets(k, k.cpus[task.cpu], dead)
     pending, dead.softirq_pending = dead.softirq_pending, 0
     for vec in range(NR_SOFTIRQS):
-        cpu = k.cpus[task.cpu]
-        if pending >> vec & 1 and not cpu.softirq_pending >> vec & 1:
-            yield from raise_softirq(k, cpu, vec)
+        if pending >> vec & 1 and vec not in _TAKEN_OVER:
+            yield from raise_softirq(k, k.cpus[task.cpu], vec)
     k.hotplug.dead = None
     following, k.hotplug.next_move = k.hotplug.next_move, None
     if following is not None:
-        following()
+        # Who waits for the lock sees a moment later that it is free.
+        k.queue.schedule(k.now_ns + k.cost.spin, lambda now_ns: following())
 
 
 # -- up ----------------------------------------------------------------------------------
@@ -250,7 +265,7 @@ def secondary_start_kernel(k: Kernel, cpu: Cpu) -> Path:
     update_jiffies(k)
     start_tick(k, cpu)
     yield from _unpark(k, cpu, cpu.stopper)
-    wake_up_from_outside(k, cpu.cpuhp)
+    yield from wake_up_process(k, cpu, cpu.cpuhp)
     cpu.irqs_disabled = False
     yield 0
 

@@ -20,6 +20,7 @@ from irqsim.events import (
     TASK_RUNNING,
 )
 from irqsim.kernel import eevdf, fair, rt
+from irqsim.kernel.frame import Frame
 from irqsim.kernel.preempt import PREEMPT_MASK, PREEMPT_OFFSET
 from irqsim.kernel.printk import KERN_ERR, printk
 from irqsim.kernel.smp import (
@@ -32,7 +33,6 @@ from irqsim.kernel.state import (
     MAX_RT_PRIO,
     SWITCH,
     Cpu,
-    Frame,
     Kernel,
     Path,
     Task,

@@ -26,14 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from irqsim.events import (
-    TASK_INTERRUPTIBLE,
-    TASK_PARKED,
-    TASK_RUNNING,
-    TASKLET_ENTRY,
-    TASKLET_EXIT,
-    Event,
-)
+from irqsim.events import TASK_INTERRUPTIBLE, TASK_RUNNING, TASKLET_ENTRY, TASKLET_EXIT, Event
 from irqsim.kernel.preempt import (
     IN_INTERRUPT_MASK,
     PREEMPT_OFFSET,
@@ -172,11 +165,6 @@ def run_ksoftirqd(k: Kernel, cpu: Cpu) -> Path:
     task = cpu.ksoftirqd
     yield from start_task(k, task)
     while True:
-        if k.hotplug.moving is cpu and cpu.stop_fn is not None:
-            # kthread_should_park(): what is pending is not for it any more.
-            task.state = TASK_PARKED
-            yield from schedule(k, cpu)
-            continue
         if not cpu.softirq_pending:
             task.state = TASK_INTERRUPTIBLE
             yield from schedule(k, cpu)

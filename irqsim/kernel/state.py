@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from irqsim.events import TASK_RUNNING
 from irqsim.kernel.cputime import CpuTime
+from irqsim.kernel.frame import Frame
 
 if TYPE_CHECKING:
     from irqsim.clock import EventQueue
@@ -58,26 +59,6 @@ SCHED_NORMAL: Final = 0
 SCHED_FIFO: Final = 1
 SCHED_RR: Final = 2
 SCHED_IDLE: Final = 5
-
-
-class Frame:
-    """One level of a task's stack: its own code, or an interrupt on top of it."""
-
-    __slots__ = ("is_irq", "owed", "path", "preempt_count")
-
-    # The engine's.
-    path: Path
-    owed: int
-    """What is left of an interrupted stretch, in ns."""
-    is_irq: bool
-    preempt_count: int
-    """On entry; the engine asserts that it is the same on return."""
-
-    def __init__(self, path: Path, is_irq: bool, preempt_count: int) -> None:
-        self.path = path
-        self.owed = 0
-        self.is_irq = is_irq
-        self.preempt_count = preempt_count
 
 
 class Task:

@@ -29,7 +29,7 @@ from irqsim.kernel.sched import (
     send,
     wake_runnable,
 )
-from irqsim.kernel.smp import CALLED, SENT_BY_WAKE_LIST
+from irqsim.kernel.smp import CALLED, SENT_BY_WAKE_LIST, send_ipi
 from irqsim.kernel.state import MAX_RT_PRIO, Cpu, Kernel, Path, Task
 from irqsim.kernel.trace import trace
 
@@ -93,6 +93,16 @@ def wake_up_from_outside(k: Kernel, task: Task) -> None:
     else:
         activate(k, target, task)
         check_preempt_curr(k, None, target, task)
+
+
+def wake_up_by_call(k: Kernel, target: Cpu, task: Task) -> None:
+    """Have `target` wake a task in an interrupt, for somebody whom the log does not show.
+
+    The log then has both events of the wake-up, which a real waker's CPU would have had.
+    """
+    target.call_queue.append(lambda cpu: wake_up_process(k, cpu, task))
+    if len(target.call_queue) == 1:
+        send_ipi(k, target.number, 1 << target.number, k.ipi.call_function)
 
 
 def sched_ttwu_pending(k: Kernel, cpu: Cpu) -> Path:

@@ -28,7 +28,7 @@ from irqsim.kernel.sched import cond_resched, new_task, schedule, start_task
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.stop_machine import move_other
 from irqsim.kernel.trace import trace
-from irqsim.kernel.wakeup import wake_up_from_outside, wake_up_process
+from irqsim.kernel.wakeup import wake_up_process
 
 WORK_CPU_UNBOUND: Final[dict[str, int]] = {"arm64": 256, "arm": 8}
 """NR_CPUS of the distribution's build, which the events print for `any CPU`."""
@@ -175,17 +175,6 @@ def enqueue_work(k: Kernel, cpu: Cpu, work: Work, target: Cpu | None = None) -> 
         yield from _wake_up_worker(k, cpu, pool)
     cpu.irqs_disabled = saved
     yield k.cost.queue_work
-
-
-def schedule_work_from_outside(k: Kernel, cpu: Cpu, work: Work) -> None:
-    """Queue a work of the kernel's own on a CPU, by somebody whom the log does not show."""
-    work.is_pending = True
-    pool = k.worker_pools.bound[cpu.number]
-    pool.worklist.append(work)
-    if not pool.nr_running:
-        worker = _first_idle(k, pool).task
-        if worker.state == TASK_IDLE:
-            wake_up_from_outside(k, worker)
 
 
 def workqueue_offline_cpu(k: Kernel, cpu: Cpu) -> None:

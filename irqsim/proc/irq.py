@@ -14,7 +14,7 @@ from irqsim.kernel.irq.irqdomain import TIMER_PPIS
 from irqsim.kernel.irq.manage import irq_set_affinity
 from irqsim.kernel.state import Kernel
 from irqsim.kernel.timer import jiffies_printed
-from irqsim.kernel.wakeup import wake_up_from_outside
+from irqsim.kernel.wakeup import wake_up_by_call
 from irqsim.proc.cpumask import read_cpulist, read_cpumask
 from irqsim.proc.errno import EINVAL, EIO, EPERM, FileError
 from irqsim.proc.files import Args, Row, Wildcard
@@ -146,7 +146,8 @@ def _write_affinity(read_cpus: ReadCpus) -> Callable[[System, Args, str], None]:
         _check_online(k, cpus)
         for thread in irq_set_affinity(k, desc, cpus):
             if thread.state == TASK_INTERRUPTIBLE:
-                wake_up_from_outside(k, thread)
+                here = k.cpus[thread.cpu]
+                wake_up_by_call(k, here if here.is_online else k.cpus[desc.effective_cpu], thread)
 
     return write
 

@@ -10,13 +10,12 @@ Differs: no managed interrupts, which are shut down and started again instead.
 
 from __future__ import annotations
 
-from irqsim.events import TASK_INTERRUPTIBLE
 from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq.manage import online_of, set_affinity
 from irqsim.kernel.irq.thread import irq_set_thread_affinity
 from irqsim.kernel.printk import KERN_WARNING, printk
 from irqsim.kernel.state import Cpu, Kernel
-from irqsim.kernel.wakeup import wake_up_from_outside
+from irqsim.kernel.wakeup import wake_up_by_call
 
 
 def irq_migrate_all_off_this_cpu(k: Kernel, cpu: Cpu) -> None:
@@ -28,8 +27,7 @@ def irq_migrate_all_off_this_cpu(k: Kernel, cpu: Cpu) -> None:
         is_broken = migrate_one_irq(k, desc)
         # Tracepoints are silent here: the CPU is not online.
         for thread in irq_set_thread_affinity(k, desc):
-            if thread.state == TASK_INTERRUPTIBLE:
-                wake_up_from_outside(k, thread)
+            wake_up_by_call(k, k.cpus[desc.effective_cpu], thread)
         if is_broken and k.release.warns_of_broken_affinity:
             printk(k, KERN_WARNING, f"IRQ {irq}: no longer affine to CPU{cpu.number}")
 
