@@ -12,7 +12,7 @@ trace_entry.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from struct import Struct
 from typing import Final
 
@@ -29,13 +29,15 @@ from irqsim.events import (
     Tracepoint,
     Value,
 )
+from irqsim.records import Lost, Record
 from irqsim.trace.entry import DYNAMIC, Entries
 from irqsim.trace.kinds import mask_value, pointer_value
 from irqsim.trace.print_fmt import event_id, unknown_id
 
 _SYMBOL: Final = re.compile(
-    r"(?P<name>[^ +]+)(?:\+(?P<offset>0x[0-9a-f]+)(?:/0x[0-9a-f]+)?)?(?P<module> \[[^\]]+\])?"
+    r"(?P<name>[^ +]+)(?:\+(?P<offset>0x[0-9a-f]+)(?:/(?P<size>0x[0-9a-f]+))?)?(?P<module> \[[^\]]+\])?"
 )
+_WORD_32: Final = re.compile("[0-9a-f]{8}")
 _ADDRESS: Final = re.compile("0x[0-9a-f]+")
 _SYMBOL_KINDS: Final = re.compile(r"\{(\w+):symoff|\{(\w+):sym\b")
 _SYMBOL_SIZE: Final = 0x10000
@@ -63,6 +65,24 @@ _LOCATION: Final = Struct("<I")
 Convert = Callable[[Value], int | bytes]
 
 
+def long_bits_of(items: Iterable[Record | Lost], default: int) -> int:
+    """The size of a machine's longs, as its pointers and CPU masks print it.
+
+    Pointers of a 32-bit machine have eight digits, and a mask of up to 32 CPUs one word.
+    """
+    for item in items:
+        if isinstance(item, Lost):
+            continue
+        event = item[2]
+        for field, value in zip(event.tracepoint.fields, event.values, strict=True):
+            if not isinstance(value, str) or "char" in field.ctype:
+                continue
+            if field.ctype.endswith("*") or "cpumask" in field.ctype or "cpus" in field.name:
+                if _WORD_32.fullmatch(value):
+                    return 32
+    return default
+
+
 class Symbols:
     """Functions, and the addresses that they are given."""
 
@@ -70,6 +90,7 @@ class Symbols:
         self._next = _TEXT_64 if long_bits == 64 else _TEXT_32
         self._width = long_bits // 4
         self._addresses: dict[str, int] = {}
+        self._sizes: dict[str, int] = {}
 
     def address(self, value: Value) -> int:
         """The address of a symbol, with the offset that it may have; an int is one already."""
@@ -82,6 +103,8 @@ class Symbols:
         if match is not None:
             name = match["name"] + (match["module"] or "")
             offset = int(match["offset"] or "0", 16)
+            if match["size"]:
+                self._sizes[name] = int(match["size"], 16)
         base = self._addresses.get(name)
         if base is None:
             base = self._addresses[name] = self._next
@@ -94,6 +117,10 @@ class Symbols:
         for name, address in self._addresses.items():
             symbol, blank, module = name.partition(" ")
             lines.append(f"{address:0{self._width}x} T {symbol}{blank and chr(9)}{module}\n")
+            if name in self._sizes:
+                # Where a function ends is where the next one begins.
+                end = address + self._sizes[name]
+                lines.append(f"{end:0{self._width}x} t {symbol}.end\n")
         return "".join([*lines, f"{self._next:0{self._width}x} T _end\n"])
 
 

@@ -18,7 +18,7 @@ from typing import IO, Final
 from irqsim.errors import IrqsimError
 from irqsim.events import FUNCTION, KERNEL_STACK, PRINT, tracepoints_in
 from irqsim.records import Lost, Record, TraceHeader, Tracepoint
-from irqsim.trace.encode import EntryEncoder
+from irqsim.trace.encode import EntryEncoder, long_bits_of
 from irqsim.trace.entry import Entries
 from irqsim.trace.output import BLOCK, LineStream, write_error
 from irqsim.trace.pages import PAGE_SIZE, PageWriter, header_event, header_page
@@ -94,7 +94,7 @@ class TraceDat:
 
     def add(self, items: Sequence[Record | Lost]) -> None:
         """Take the next records."""
-        encoder = self._encoder or self._begin()
+        encoder = self._encoder or self._begin(items)
         encode, comms = encoder.encode, self._comms
         for item in items:
             if isinstance(item, Lost):
@@ -106,7 +106,7 @@ class TraceDat:
 
     def finish(self) -> None:
         """Write the file."""
-        encoder = self._encoder or self._begin()
+        encoder = self._encoder or self._begin(())
         for cpu in self._cpus:
             cpu.writer.flush()
         header = self._target.header()
@@ -120,14 +120,15 @@ class TraceDat:
         for cpu in self._cpus:
             cpu.copy_to(stream)
 
-    def _begin(self) -> EntryEncoder:
+    def _begin(self, items: Sequence[Record | Lost]) -> EntryEncoder:
         header = self._target.header()
         if header.clock == "counts":
             raise IrqsimError("trace.dat: the trace counts events and has no times")
         if not header.has_context:
             raise IrqsimError("trace.dat: the trace does not say which task ran on which CPU")
         layout = self._target.make_text().layout.name
-        self._encoder = EntryEncoder(Entries(layout, header.long_bits))
+        long_bits = long_bits_of(items, header.long_bits)
+        self._encoder = EntryEncoder(Entries(layout, long_bits))
         return self._encoder
 
     def _cpu(self, number: int) -> _CpuPages:
