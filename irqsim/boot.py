@@ -91,7 +91,7 @@ def boot(spec: ScenarioSpec, gic: Gic, flush: Callable[[], None]) -> Kernel:
     for cpu in k.cpus:
         _boot_cpu(k, cpu, gic)
     init_ipis(k)
-    _map_timer(k)
+    _map_timer(k, spec.replay.is_there)
     k.worker_pools = WorkerPools(len(k.cpus))
     _open_softirqs(k)
     _watch_lines(k, spec.kernel)
@@ -142,6 +142,7 @@ def _configure(k: Kernel, spec: ScenarioSpec) -> None:
     set_tracing_on(k, True)
     k.trace_clock_ns = spec.run.clock
     k.trace_records = []
+    k.recorded = None
     k.dmesg, k.console, k.said_once = [], lambda line: None, {}
     k.softirq_events = tuple(
         tuple(k.events.intern(tracepoint, vec) for vec in range(softirq.NR_SOFTIRQS))
@@ -183,9 +184,12 @@ def _kthread_pids(k: Kernel, number: int) -> tuple[int, int, int]:
     return first + 2, first + 1, first
 
 
-def _map_timer(k: Kernel) -> None:
+def _map_timer(k: Kernel, replays: bool) -> None:
     for ppi in TIMER_PPIS:
         k.domain.create_mapping(k, ppi, k.gic, handle_percpu_devid_irq, percpu=True)
+    if replays:
+        # The timer's interrupts are the recorded ones, of a device of the scenario.
+        return
     timer = k.domain.descs[VIRTUAL_TIMER]
     action = IrqAction(k, timer.irq, "arch_timer", 0, 0, hrtimer_interrupt)
     refusal = manage.setup_irq(k, timer, action, is_level=True)

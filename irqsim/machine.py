@@ -12,6 +12,7 @@ from irqsim.events import (
     HRTIMER_MODE_HARD,
     HRTIMER_MODE_REL,
     HRTIMER_MODE_SOFT,
+    TASK_INTERRUPTIBLE,
     Record,
 )
 from irqsim.hw.device import Device, Line
@@ -56,8 +57,9 @@ from irqsim.scenario.functions import (
 from irqsim.scenario.nic import Nic
 from irqsim.scenario.poller import Poller
 from irqsim.scenario.program import Program, symbol_of
+from irqsim.scenario.recorded_machine import RecordedMachine
 from irqsim.scenario.service import Latency, Part, PartKey, is_timed, parts_of, serving
-from irqsim.scenario.source import Source, arrival_times
+from irqsim.scenario.source import Source, arrival_cpus, arrival_times
 from irqsim.scenario.spec import (
     AtSpec,
     Body,
@@ -115,14 +117,11 @@ class Machine:
             if device.deadline is not None
         }
         self._parts = parts_of(spec)
-        self.gic = Gic(
-            2 if spec.machine.irqchip == "gic-v2" else 3,
-            spec.machine.cpus,
-            NR_SPIS,
-            spec.machine.priority_bits,
-        )
+        version = 2 if spec.machine.irqchip == "gic-v2" else 3
+        self.gic = Gic(version, spec.machine.cpus, NR_SPIS, spec.machine.priority_bits)
         self.kernel = boot(spec, self.gic, self.flush)
         self.kernel.is_at_rest = self._is_at_rest
+        self.recording = RecordedMachine(self.kernel, self.gic, spec)
         if operator is not None:
             # Before all else, so that at any instant the operator comes first.
             for at in spec.ats:
@@ -139,6 +138,7 @@ class Machine:
         self._build_timers()
         self._build_works()
         self._build_tasks()
+        self.recording.build(self, spec, self._tasks)
         for driver in self.drivers.values():
             driver.compile(self, spec.run.seed)
             if driver.spec.probe:
@@ -306,6 +306,7 @@ class Machine:
         for spec in self.spec.softirqs:
             vec = SOFTIRQ_NAMES.index(spec.name)
             program = self._program(f"softirq.{spec.name}", f"{spec.name.lower()}_action")
+            program.vec = vec
             programs.append((program, spec.run))
             program.part = self._parts.get(("softirq", spec.name))
             k.softirq_vec[vec] = after(k.softirq_vec[vec], program)
@@ -369,6 +370,7 @@ class Machine:
         programs = []
         for spec in self.spec.tasks:
             program = self._program(f"task.{spec.name}", symbol_of(spec.name), spec.mode == "user")
+            program.task = spec.name
             self._tasks[spec.name] = self._build_task(spec, program)
             programs.append(program)
         for spec, program in zip(self.spec.tasks, programs, strict=True):
@@ -380,9 +382,10 @@ class Machine:
         if spec.cpu is not None:
             allowed = (spec.cpu,)
         holder: list[Task] = []
-        task = new_task(k, spec.name, task_body(k, holder, program, spec.loop), allowed, spec.pid)
+        body = task_body(k, holder, program, spec.loop)
+        task = new_task(k, spec.comm or spec.name, body, allowed, spec.pid)
         holder.append(task)
-        task.state = TASK_NEW
+        task.state = TASK_INTERRUPTIBLE if spec.asleep else TASK_NEW
         task.has_mm = spec.mode == "user"
         task.policy, task.nice = POLICIES[spec.policy], spec.nice
         task.prio = 99 - spec.priority if spec.policy in ("fifo", "rr") else 120 + spec.nice
@@ -419,7 +422,7 @@ class Machine:
                 times = arrival_times(spec, self.spec.run)
                 device = self.device(spec.name)
                 nics = [nic for nic in self.nics.values() if nic.device is device]
-                source = Source(self.kernel.queue, device, nics, times)
+                source = Source(self.kernel.queue, device, nics, times, arrival_cpus(spec))
                 self._sources.append(source)
                 source.schedule_next()
 

@@ -52,12 +52,17 @@ EXAMPLES: dict[str, tuple[str, Arg]] = {
     "mutex": ("M", "M"),
     "queue": ("Q", "Q"),
     "words": ("two  words: [+]", "two  words: [+]"),
+    "number": ("17", 17),
+    "ipi": ("1", 1),
+    "state": ("R+", "R+"),
+    "targets": ("2+39000ns#17 3", "2+39000ns#17 3"),
 }
 
 
 def context_of(kind: StepKind) -> str:
     """A context in which the step is allowed."""
-    return next(context for context in CONTEXTS if kind.is_allowed_in(context))
+    contexts = (context for context in CONTEXTS if kind.is_allowed_in(context))
+    return next(contexts, "handler")
 
 
 def body_faults(value: object, context: str = "handler") -> list[tuple[tuple[str | int, ...], str]]:
@@ -71,7 +76,7 @@ def body_faults(value: object, context: str = "handler") -> list[tuple[tuple[str
 def test_every_step_reads_its_arguments(kind: StepKind) -> None:
     examples = [EXAMPLES[param] for param in kind.params]
     text = " ".join((kind.verb, *(word for word, _ in examples)))
-    step = parse_step(f"  {text} ", context_of(kind), SCOPE, line=7)
+    step = parse_step(f"  {text} ", context_of(kind), SCOPE, 7, kind.is_of_replays())
     assert step == Step(kind.verb, tuple(arg for _, arg in examples))
     assert step.line == 7
 
@@ -80,10 +85,10 @@ def test_every_step_reads_its_arguments(kind: StepKind) -> None:
 def test_every_step_refuses_the_wrong_number_of_arguments(kind: StepKind) -> None:
     if kind.params:
         with pytest.raises(ValueError, match=r"takes (one|two) argument"):
-            parse_step(kind.verb, context_of(kind), SCOPE)
+            parse_step(kind.verb, context_of(kind), SCOPE, None, kind.is_of_replays())
     else:
         with pytest.raises(ValueError, match="takes no argument"):
-            parse_step(f"{kind.verb} now", context_of(kind), SCOPE)
+            parse_step(f"{kind.verb} now", context_of(kind), SCOPE, None, kind.is_of_replays())
 
 
 def test_verbs_are_unique() -> None:
@@ -107,6 +112,7 @@ def test_bare_time_is_run(text: str) -> None:
         ("syscall 3us", "work", False),
         ("msleep 5ms", "handler", True),
         ("mutex_lock M", "tasklet", True),
+        ("switch R", "task", False),
     ],
 )
 def test_steps_stand_only_where_they_can(text: str, context: str, allowed: bool) -> None:
@@ -186,7 +192,7 @@ def test_chance_is_in_parts_per_million(chance: int | str, ppm: int) -> None:
         ("run 2us", (), "expected a list of steps, got 'run 2us'"),
         ([7], (0,), "expected a step such as 'run 2us', got 7"),
         (["ack", True], (1,), "got true"),
-        ([{}], (0,), "'repeat', 'chance' or 'if', got none"),
+        ([{}], (0,), "'repeat', 'chance', 'if' or 'replay', got none"),
         ([{"do": []}], (0,), "got 'do'"),
         ([{"repeat": 1, "if": "in_task", "do": []}], (0,), "got 'repeat' and 'if'"),
         ([{"repeat": 2}], (0,), "needs 'do'"),

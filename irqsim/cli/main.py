@@ -32,6 +32,7 @@ COMPLETION: Final = "_IRQSIM_COMPLETE"
 COMMANDS: Final[dict[str, str]] = {
     "run": "irqsim.cli.run",
     "convert": "irqsim.cli.convert",
+    "import": "irqsim.cli.import_",
     "validate": "irqsim.cli.validate",
     "new": "irqsim.cli.new",
     "list": "irqsim.cli.list",

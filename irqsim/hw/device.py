@@ -107,8 +107,8 @@ class Device:
             self._line_of[line.pe] = line
             line.devices.append(self)
 
-    def arrive(self, now_ns: int) -> None:
-        """Want service once more, on every line.
+    def arrive(self, now_ns: int, pe: int | None = None) -> None:
+        """Want service once more, on every line, or on that of one PE.
 
         An edge that merges is counted for each line.
         """
@@ -116,6 +116,8 @@ class Device:
         if not self.lines:
             self._want(0, now_ns)
         for line in self.lines:
+            if pe is not None and line.pe != pe and len(self.lines) > 1:
+                continue
             self._want(line.pe, now_ns)
             if self.is_masked:
                 continue

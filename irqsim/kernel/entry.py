@@ -150,6 +150,8 @@ def _give_way(k: Kernel, cpu: Cpu, from_user: bool) -> Path:
     Source: arch/arm64/kernel/entry-common.c: exit_to_user_mode, arm64_preempt_schedule_irq.
     """
     task = cpu.current
+    if k.recorded is not None:
+        k.recorded.end_wait(cpu)
     if from_user:
         yield from exit_to_user_mode(k, task)
         return

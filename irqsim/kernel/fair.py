@@ -45,7 +45,7 @@ def dequeue(k: Kernel, cpu: Cpu, task: Task) -> bool:
     """The running task goes to sleep; False if it stays in the queue all the same."""
     if task.prio < MAX_RT_PRIO:
         return True
-    if k.release.fair == "eevdf":
+    if k.release.fair == "eevdf" and k.recorded is None:
         return eevdf.dequeue(k, cpu, task)
     cfs.dequeue(cpu, task)
     return True

@@ -252,11 +252,16 @@ def _schedule_bug(k: Kernel, cpu: Cpu) -> None:
 def _pick_next(k: Kernel, cpu: Cpu, task: Task | None) -> Task:
     """Take the next task off the queue; `task` is the one that runs, if it may go on."""
     rq = cpu.rq
+    recorded = None if k.recorded is None else k.recorded.pick(k, cpu)
     is_rt = task is not None and task.prio < MAX_RT_PRIO
     if task is not None and is_rt:
         rt.put_prev(rq, task)
     following: Task | None
-    if rq.rt:
+    if recorded is not None:
+        following = recorded
+        if task is not None and not is_rt and recorded is not task:
+            rq.fair.append(task)
+    elif rq.rt:
         following = rq.rt.pop(0)
         if task is not None and not is_rt:
             rq.fair.append(task)
@@ -362,7 +367,7 @@ def update_curr(k: Kernel, cpu: Cpu) -> None:
         return
     task.exec_start_ns = k.now_ns
     task.sum_exec_ns += delta_ns
-    if task.prio >= MAX_RT_PRIO and fair.charge(k, cpu, task, delta_ns):
+    if task.prio >= MAX_RT_PRIO and fair.charge(k, cpu, task, delta_ns) and k.recorded is None:
         resched_curr(k, cpu, cpu)
 
 

@@ -47,11 +47,11 @@ def _trace_ipi(
     """Releases that have it (since 6.4) log ipi_send_cpu before ipi_raise."""
     if k.release.traces_ipi_senders:
         trace(k, cpu, k.events.intern(IPI_SEND_CPU, target.number, callsite, callback))
-    mask = _mask_value(k, 1 << target.number)
+    mask = mask_value(k, 1 << target.number)
     trace(k, cpu, k.events.intern(IPI_RAISE, mask, k.ipi.reasons[number]))
 
 
-def _mask_value(k: Kernel, mask: int) -> Value:
+def mask_value(k: Kernel, mask: int) -> Value:
     """A CPU mask as the event holds it: two words of 32 bits on arm64, one on arm."""
     return mask if k.arch == "arm64" else f"{mask:08x}"
 

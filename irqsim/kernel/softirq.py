@@ -122,9 +122,11 @@ def handle_softirqs(k: Kernel, cpu: Cpu) -> Path:
         cpu.softirq_pending = 0
         cpu.irqs_disabled = False
         while pending:
-            yield cost_ns
             vec = (pending & -pending).bit_length() - 1
             pending &= pending - 1
+            if k.recorded is not None:
+                cost_ns = k.recorded.softirq_delay(k, cpu, vec, k.cost.softirq_entry)
+            yield cost_ns
             counts[vec] += 1
             trace(k, cpu, entry[vec])
             count = cpu.preempt_count
@@ -137,7 +139,10 @@ def handle_softirqs(k: Kernel, cpu: Cpu) -> Path:
         if not pending:
             break
         passes -= 1
-        if k.jiffies < end and not cpu.tif_need_resched and passes > 0:
+        goes_on = k.jiffies < end and not cpu.tif_need_resched
+        if k.recorded is not None and cpu.current is not cpu.ksoftirqd:
+            goes_on = k.recorded.goes_on(cpu, goes_on)
+        if goes_on and passes > 0:
             continue
         yield from wakeup_softirqd(k, cpu)
         break
@@ -165,6 +170,8 @@ def run_ksoftirqd(k: Kernel, cpu: Cpu) -> Path:
     task = cpu.ksoftirqd
     yield from start_task(k, task)
     while True:
+        if k.recorded is not None:
+            yield from k.recorded.before_softirqs(cpu)
         if not cpu.softirq_pending:
             task.state = TASK_INTERRUPTIBLE
             yield from schedule(k, cpu)
@@ -173,6 +180,8 @@ def run_ksoftirqd(k: Kernel, cpu: Cpu) -> Path:
         yield from handle_softirqs(k, cpu)
         cpu.irqs_disabled = False
         yield 0
+        if k.recorded is not None:
+            yield from k.recorded.after_softirqs(cpu)
         yield from cond_resched(k, cpu)
 
 

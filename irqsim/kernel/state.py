@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from irqsim.kernel.irq.irqdomain import IrqDomain
     from irqsim.kernel.irq.spurious import Spurious
     from irqsim.kernel.irq.storm import StormDetector
+    from irqsim.kernel.recorded import Recorded
     from irqsim.kernel.release import Release
     from irqsim.kernel.sched import RunQueue
     from irqsim.kernel.softirq import Tasklet
@@ -353,6 +354,7 @@ class Kernel:
         "preemption",
         "queue",
         "rcu",
+        "recorded",
         "release",
         "said_once",
         "softirq_events",
@@ -442,6 +444,10 @@ class Kernel:
     trace_clock_ns: int
     trace_records: list[Record]
     trace_flush: Callable[[], None]
+
+    # kernel/recorded.py's.
+    recorded: Recorded | None
+    """What a capture decided; None in a run that replays none."""
 
     # kernel/printk.py's.
     dmesg: list[tuple[int, int, str]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path as FilePath
 from typing import Any, Final
 
 from attrs import NOTHING, fields, fields_dict, frozen
@@ -11,12 +10,11 @@ from irqsim.errors import Fault
 from irqsim.scenario.kinds import Integer, Kind, RandomDuration, Schema, Time
 from irqsim.scenario.names import hint, one_of, shown
 from irqsim.scenario.place import Place, key_of
+from irqsim.scenario.side_file import read_side_file
 from irqsim.scenario.spec import Arrivals, Bursts, Listed, Periodic, Poisson
 from irqsim.units import Duration, parse_time
 
 COUNT_MAX: Final = 10**15
-FILE_MAX: Final = 64 << 20
-"""The characters of the largest file of times."""
 
 
 @frozen
@@ -120,40 +118,38 @@ def _from_table(form: type, table: dict[str, Any], place: Place) -> Arrivals | N
 
 
 def _from_file(table: dict[str, Any], place: Place) -> Listed | None:
-    """The times of a file beside the scenario: one per line; ``#`` begins a comment."""
+    """The times of a file beside the scenario: one per line; ``#`` begins a comment.
+
+    Behind a time may stand a CPU: where a per-CPU device has this arrival.
+    """
     for key in table:
         if key != "file":
             place.at(key).fault("unknown key; 'file' goes with no other")
-    name = table["file"]
     here = place.at("file")
-    if not isinstance(name, str) or not name or "\0" in name:
-        here.fault(f"expected the name of a file, got {shown(name)}")
-        return None
-    path = FilePath(place.reading.base_dir) / name
-    try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(FILE_MAX + 1)
-    except OSError as error:
-        here.fault(f"{path}: {error.strerror or error}")
-        return None
-    except UnicodeDecodeError:
-        here.fault(f"{path}: expected text, one time per line")
-        return None
-    if len(text) > FILE_MAX:
-        here.fault(f"{path}: larger than {FILE_MAX >> 20} MiB")
-        return None
     tick_ns = place.reading.scope.tick_ns
-    times = []
-    for number, line in enumerate(text.splitlines(), 1):
-        word = line.partition("#")[0].strip()
-        if not word:
-            continue
+    arrivals: list[tuple[int, int | None]] = []
+    file = read_side_file(place.reading, table["file"], "one time per line", here.fault)
+    for number, text in file.lines:
+        time, _, cpu = text.partition("#")[0].strip().partition(" ")
         try:
-            times.append(parse_time(word, tick_ns))
+            arrivals.append((parse_time(time, tick_ns), _cpu(cpu.strip(), place)))
         except ValueError as error:
-            fault = Fault(str(path), number, key_of(here.path), str(error))
+            fault = Fault(file.name, number, key_of(here.path), str(error))
             place.reading.faults.append(fault)
-    return Listed(tuple(sorted(times)))
+    arrivals.sort(key=lambda arrival: arrival[0])
+    times = tuple(time for time, _ in arrivals)
+    cpus = tuple(cpu for _, cpu in arrivals)
+    return Listed(times, cpus if any(cpu is not None for cpu in cpus) else ())
+
+
+def _cpu(word: str, place: Place) -> int | None:
+    """The CPU behind a time, where a per-CPU device has only that one arrival."""
+    if not word:
+        return None
+    nr_cpus = place.reading.scope.nr_cpus
+    if not (word.isascii() and word.isdigit() and len(word) < 6 and int(word) < nr_cpus):
+        raise ValueError(f"expected a CPU of this machine (0-{nr_cpus - 1}), got {shown(word)}")
+    return int(word)
 
 
 def _form_schema(form: type) -> Schema:

@@ -13,8 +13,9 @@ from typing import Any, Final
 from attrs import frozen
 
 from irqsim.scenario.place import Place
+from irqsim.scenario.recorded_steps import NR_IPIS
 from irqsim.scenario.requests import check_requests, line_of, line_text
-from irqsim.scenario.spec import Body, DeviceSpec, Listed, ScenarioSpec, TaskSpec
+from irqsim.scenario.spec import Body, DeviceSpec, Listed, Replay, ScenarioSpec, TaskSpec
 from irqsim.scenario.steps import steps_of
 
 CPUS_MAX_OF_IRQCHIP: Final = {"gic-v2": 8, "bcm2836": 4}
@@ -31,6 +32,7 @@ LINE_VERBS: Final = (
     "request_irq",
     "free_irq",
 )
+IPI_WORDS: Final = tuple(f"IPI{number}" for number in range(NR_IPIS))
 DISARMS: Final = ("del_timer", "hrtimer_cancel")
 
 
@@ -217,10 +219,16 @@ def _check_end(draft: Draft) -> None:
             if timer.period is not None and timer.name not in disarmed:
                 place.at("period").fault(_never_stops("a period that no step ends"))
     for task, place in draft.members("task", spec.tasks):
-        if task.loop and not any(step.verb in ENDS_A_LOOP for step in steps_of(task.run)):
+        if task.loop and not _waits(task.run):
             place.at("loop").fault(_never_stops("a loop that never waits"))
     if not spec.kernel.nohz:
         draft.root.at("kernel").at("nohz").fault(_never_stops("a tick on idle CPUs"))
+
+
+def _waits(body: Body) -> bool:
+    """Whether code that loops waits somewhere: a recorded task does."""
+    is_recorded = any(isinstance(item, Replay) for item in body)
+    return is_recorded or any(step.verb in ENDS_A_LOOP for step in steps_of(body))
 
 
 def _never_stops(why: str) -> str:
@@ -239,6 +247,23 @@ def _bodies(spec: ScenarioSpec) -> Iterator[Body]:
     yield from (task.run for task in spec.tasks)
 
 
+def _check_replay(draft: Draft) -> None:
+    """Recorded steps lean on the recorded decisions; an IPI's line says which one it is."""
+    spec = draft.spec
+    if not spec.replay.is_there:
+        for body in _bodies(spec):
+            for item in body:
+                if isinstance(item, Replay):
+                    draft.root.fault("a 'replay' step needs the table [replay]")
+                    return
+    elif spec.replay.ipis is not None:
+        for number, line in enumerate(spec.replay.ipis.lines, 1):
+            if not line.words or line.words[0] not in IPI_WORDS:
+                place = draft.root.at("replay").at("ipis")
+                place.fault(f"line {number} of them: expected IPI0 to IPI{NR_IPIS - 1}")
+                return
+
+
 def _check_request(draft: Draft) -> None:
     check_requests(draft.spec, list(draft.devices()))
 
@@ -254,4 +279,5 @@ RULES: Final[tuple[tuple[Callable[[Draft], None], tuple[str, ...]], ...]] = (
     (_check_polled, ()),
     (_check_tasks, ()),
     (_check_end, ("run", "kernel")),
+    (_check_replay, ("replay",)),
 )

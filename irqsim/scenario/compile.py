@@ -11,9 +11,20 @@ from typing import Final
 from irqsim.kernel import preempt
 from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IRQ_NONE, IRQ_WAKE_THREAD
 from irqsim.kernel.state import Cpu, Kernel, Path
-from irqsim.scenario.program import CHANCE, DRAW, IF, PATH, REPEAT, RETURN, RUN, Op, Program
+from irqsim.scenario.program import (
+    CHANCE,
+    DRAW,
+    IF,
+    PATH,
+    REPEAT,
+    REPLAY,
+    RETURN,
+    RUN,
+    Op,
+    Program,
+)
 from irqsim.scenario.service import key_of
-from irqsim.scenario.spec import Arg, Body, Chance, If, Repeat, Step
+from irqsim.scenario.spec import Arg, Body, Chance, If, Repeat, Replay, Step
 from irqsim.scenario.verbs import CLOSING, OPENING, VERBS
 from irqsim.units import Duration
 
@@ -41,7 +52,59 @@ def compile_body(program: Program, body: Body) -> tuple[Op, ...]:
     return tuple(_compile_step(program, step) for step in body)
 
 
-def _compile_step(program: Program, step: Step | Repeat | Chance | If) -> Op:
+def compile_lines(program: Program, replay: Replay) -> list[tuple[Op, ...]]:
+    """The operations of each line of a replay's file."""
+    lines = []
+    for line in replay.lines:
+        program.recorded_cpu = line.cpu
+        lines.append(compile_body(program, line.body))
+    return lines
+
+
+def _compile_replay(program: Program, replay: Replay) -> Op:
+    """Softirqs do the lines that were asked for, all other code one line after the other.
+
+    A task does the section that the recorded switch led to.  A handler starts over when it is
+    through: a changed run may have more interrupts.  Per-CPU devices have an order on each CPU.
+    """
+    op = Op(REPLAY)
+    lines = compile_lines(program, replay)
+    if program.vec >= 0:
+        vec = program.vec
+
+        def take_work(cpu: Cpu) -> list[tuple[Op, ...]]:
+            numbers = program.machine.recording.decisions().take_work(cpu, vec)
+            return [lines[number - 1] for number in numbers if number <= len(lines)]
+
+        op.take = take_work
+        return op
+    places: dict[int, list[int]] = {}
+    for index, line in enumerate(replay.lines):
+        places.setdefault(line.cpu if program.is_percpu else 0, []).append(index)
+    used: dict[int, int] = {}
+
+    def take_section(cpu: Cpu) -> list[tuple[Op, ...]]:
+        sections = program.machine.recording.decisions().sections
+        section = sections.pop(program.task, used.get(0, 0) + 1)
+        used[0] = section
+        return [lines[section - 1]] if section <= len(lines) else list(lines[-1:])
+
+    def take(cpu: Cpu) -> list[tuple[Op, ...]]:
+        place = cpu.number if program.is_percpu else 0
+        own = places.get(place)
+        if not own:
+            return []
+        nr_used = used.get(place, 0)
+        used[place] = nr_used + 1
+        return [lines[own[nr_used % len(own)]]]
+
+    op.take = take_section if program.task else take
+    return op
+
+
+def _compile_step(program: Program, step: Step | Repeat | Chance | If | Replay) -> Op:
+    if isinstance(step, Replay):
+        return _compile_replay(program, step)
     if isinstance(step, Repeat):
         op = Op(REPEAT, step.count)
         op.body = compile_body(program, step.body)

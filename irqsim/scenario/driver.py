@@ -77,6 +77,7 @@ class Driver:
             quiet=self._quiet,
         )
         self.program.part = self.part
+        self.program.is_percpu = self.desc.percpu
         compile_program(self.program, self.spec.handler or ())
         self.thread_program = Program(
             machine,

@@ -18,6 +18,7 @@ from irqsim.kernel.hrtimer import HrTimer
 from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.locking import Mutex, SpinLock
 from irqsim.kernel.preempt import IN_INTERRUPT_MASK
+from irqsim.kernel.recorded import Recorded
 from irqsim.kernel.softirq import Tasklet, raise_softirq_no_wake
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.timer import TimerList
@@ -25,6 +26,7 @@ from irqsim.kernel.wait import WaitQueue
 from irqsim.kernel.workqueue import Work
 from irqsim.prng import Stream, draw
 from irqsim.scenario.service import Part, PartKey
+from irqsim.scenario.spec import RecordedLine
 from irqsim.units import Duration
 
 NO_RESULT: Final = -1
@@ -42,12 +44,15 @@ RETURN: Final = 5
 REPEAT: Final = 6
 CHANCE: Final = 7
 IF: Final = 8
+REPLAY: Final = 9
 
 
 class Op:
     """One compiled step."""
 
-    __slots__ = ("body", "call", "duration", "kind", "ns", "opens", "otherwise", "path", "test")
+    __slots__ = (
+        "body", "call", "duration", "kind", "ns", "opens", "otherwise", "path", "take", "test",
+    )  # fmt: skip
 
     kind: int
     ns: int
@@ -59,6 +64,8 @@ class Op:
     test: Callable[[Cpu], bool]
     opens: int
     """1 if a section begins behind it that no user code can be in, -1 if one ends."""
+    take: Callable[[Cpu], list[tuple[Op, ...]]]
+    """REPLAY: what this occurrence does."""
     body: tuple[Op, ...]
     otherwise: tuple[Op, ...]
 
@@ -71,10 +78,27 @@ class Op:
         self.otherwise = ()
 
 
+class Recording(Protocol):
+    """What a replay is of."""
+
+    def decisions(self) -> Recorded:
+        """What the capture decided."""
+
+    def softirq_lines(self, name: str) -> tuple[RecordedLine, ...]:
+        """The recorded runs of a vector."""
+
+    def send_ipi(self, source: int, target: int, number: int, delay_ns: int, line: int) -> None:
+        """Have an IPI arrive after a delay, and do there what a line of the ipis says."""
+
+
 class Machine(Protocol):
     """What names in steps stand for."""
 
     tick_ns: int
+
+    @property
+    def recording(self) -> Recording:
+        """What the scenario replays."""
 
     def tasklet(self, name: str) -> Tasklet:
         """The tasklet of that name."""
@@ -120,7 +144,6 @@ class Machine(Protocol):
 
     def part(self, key: PartKey) -> Part | None:
         """The part of a function, if services that are timed may be in it."""
-
     def panic(self, words: str) -> None:
         """Note the panic; the machine stops at the path's next yield."""
 
@@ -128,7 +151,10 @@ class Machine(Protocol):
 class Program:
     """A compiled body, and what its steps need to know about where they stand."""
 
-    __slots__ = ("is_user", "machine", "nr_sections", "ops", "part", "quiet", "stream", "symbol")
+    __slots__ = (
+        "is_percpu", "is_user", "machine", "nr_sections", "ops", "part", "quiet", "recorded_cpu",
+        "stream", "symbol", "task", "vec",
+    )  # fmt: skip
 
     # Fixed once it is compiled.
     ops: tuple[Op, ...]
@@ -142,10 +168,21 @@ class Program:
     """The `ack` step: what it does to this driver's device."""
     part: Part | None
     """Set before it is compiled, where services that are timed may be in it."""
+    is_percpu: bool
+    """A per-CPU device's handler: each CPU has its own occurrences."""
+    vec: int
+    """A softirq's: its number; -1 for other code."""
+
+    task: str
+    """A task's: its name; or nothing."""
 
     # run_task()'s.
     nr_sections: int
     """How many locks and the like the task holds that runs it."""
+
+    # compile.py's.
+    recorded_cpu: int
+    """Of the line of a replay that is being compiled."""
 
     def __init__(
         self,
@@ -163,6 +200,10 @@ class Program:
         self.part = None
         self.ops = ()
         self.nr_sections = 0
+        self.is_percpu = False
+        self.vec = -1
+        self.task = ""
+        self.recorded_cpu = -1
 
 
 def symbol_of(name: str) -> str:
@@ -259,6 +300,8 @@ def _chosen(op: Op, cpu: Cpu, program: Program) -> Generator[tuple[Op, ...], Non
     if op.kind == REPEAT:
         for _ in range(op.ns):
             yield op.body
+    elif op.kind == REPLAY:
+        yield from op.take(cpu)
     elif op.kind == CHANCE:
         yield op.body if program.stream.chance(op.ns) else op.otherwise
     else:

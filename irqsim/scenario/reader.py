@@ -12,6 +12,7 @@ import sys
 import tomllib
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 from os import PathLike, fspath
 from pathlib import Path as FilePath
 from typing import Any, Final
@@ -26,6 +27,7 @@ from irqsim.scenario.locate import Path, locate
 from irqsim.scenario.names import hint, shown
 from irqsim.scenario.overrides import DEPTH_MAX, apply_overrides, is_deeper, parse_float
 from irqsim.scenario.place import OVERRIDE, Place, Reading
+from irqsim.scenario.replay import read_replay
 from irqsim.scenario.spec import CostSpec, KernelSpec, MachineSpec, RunSpec, ScenarioSpec
 from irqsim.scenario.steps import Scope
 from irqsim.scenario.tables import CPUS_MAX, TABLES, Key, Table
@@ -134,7 +136,7 @@ def _prepare(document: dict[str, Any], reading: Reading) -> None:
     names = {
         table.name: _names(document, table.name, root) for table in TABLES if table.form == "many"
     }
-    reading.scope = Scope(names, nr_cpus, tick_ns)
+    reading.scope = Scope(names, nr_cpus, tick_ns, partial(read_replay, reading))
     reading.release = release
 
 

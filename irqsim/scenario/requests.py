@@ -44,7 +44,7 @@ def check_requests(spec: ScenarioSpec, devices: Sequence[tuple[DeviceSpec, Place
     """Request the lines of all devices that are probed at the start, in the file's order."""
     has_cond_oneshot = spec.kernel.release in RELEASES_WITH_COND_ONESHOT
     actions: dict[LineId, list[ExistingAction]] = {}
-    if spec.machine.irqchip != "bcm2836":
+    if spec.machine.irqchip != "bcm2836" and not spec.replay.is_there:
         timer = ExistingAction("arch_timer", IRQF_PERCPU | IRQF_NO_SUSPEND, is_level=True)
         actions["ppi", VIRTUAL_TIMER - FIRST_PPI] = [timer]
     chained = [("spi", gpio.spi) for gpio in spec.gpios]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from irqsim.clock import EventQueue
 from irqsim.hw import arrival
@@ -32,18 +32,30 @@ def arrival_times(spec: DeviceSpec, run: RunSpec) -> Iterator[int]:
     return arrival.poisson(arrivals.poisson, start, until, count, draws, run.tick)
 
 
+def arrival_cpus(spec: DeviceSpec) -> tuple[int | None, ...]:
+    """Where a per-CPU device's arrivals are, as far as the scenario says."""
+    return spec.arrivals.cpus if isinstance(spec.arrivals, Listed) else ()
+
+
 class Source:
     """The arrivals of one device, one at a time in the event queue."""
 
-    __slots__ = ("_device", "_nics", "_queue", "_times", "is_over")
+    __slots__ = ("_cpus", "_device", "_nics", "_queue", "_times", "is_over")
 
     def __init__(
-        self, queue: EventQueue, device: Device, nics: list[Nic], times: Iterator[int]
+        self,
+        queue: EventQueue,
+        device: Device,
+        nics: list[Nic],
+        times: Iterator[int],
+        cpus: Iterable[int | None] = (),
     ) -> None:
+        """`cpus`: where each of the arrivals is; those beyond them are everywhere."""
         self._queue = queue
         self._device = device
         self._nics = nics
         self._times = times
+        self._cpus = iter(cpus)
         self.is_over = False
         """No arrival is left."""
 
@@ -57,5 +69,5 @@ class Source:
     def _arrive(self, now_ns: int) -> None:
         for nic in self._nics:
             nic.arrive(now_ns)
-        self._device.arrive(now_ns)
+        self._device.arrive(now_ns, next(self._cpus, None))
         self.schedule_next()

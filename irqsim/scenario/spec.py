@@ -65,15 +65,42 @@ class If:
     line: int | None = field(default=None, eq=False)
 
 
-AnyStep = Step | Repeat | Chance | If
+@frozen
+class RecordedLine:
+    """What code did at one occurrence: a line of a replay's file.
+
+    ``time`` is when the capture has it, ``cpu`` where; ``delay`` how long it took to begin, in
+    ns; ``words`` what else stands before the colon.
+    """
+
+    time: int
+    cpu: int
+    delay: int
+    words: tuple[str, ...]
+    body: Body
+
+
+@frozen
+class Replay:
+    """``{ replay = "eth0.handler" }``: each time what the next line of the file says."""
+
+    file: str
+    lines: tuple[RecordedLine, ...] = field(repr=False)
+    line: int | None = field(default=None, eq=False)
+    body: Body = field(default=(), init=False)
+    otherwise: Body = field(default=(), init=False)
+
+
+AnyStep = Step | Repeat | Chance | If | Replay
 Body = tuple[AnyStep, ...]
 
 
 @frozen
 class Listed:
-    """Arrivals at these times, ascending."""
+    """Arrivals at these times, ascending; ``cpus``: where each does, () for everywhere."""
 
     times: tuple[int, ...]
+    cpus: tuple[int | None, ...] = ()
 
 
 @frozen
@@ -281,10 +308,12 @@ class HrtimerSpec:
 
 @frozen
 class TaskSpec:
-    """``[[task]]``.  ``cpu`` None and ``affinity`` None: any CPU; ``pid`` None: the next free."""
+    """``[[task]]``.  ``cpu`` None and ``affinity`` None: any CPU; ``pid`` None: the next free;
+    ``comm`` None: the name."""
 
     name: str
     run: Body
+    comm: str | None = None
     pid: int | None = None
     cpu: int | None = None
     affinity: tuple[int, ...] | None = None
@@ -294,6 +323,7 @@ class TaskSpec:
     start: int = 0
     loop: bool = False
     mode: str = "user"
+    asleep: bool = False
     line: int | None = field(default=None, eq=False)
 
 
@@ -337,6 +367,21 @@ class TraceSpec:
 
 
 @frozen
+class ReplaySpec:
+    """``[replay]``: who gave way to whom on which CPU; what others did."""
+
+    switches: tuple[tuple[int, int, str, str], ...] | None = None
+    idle: tuple[Replay, ...] = ()
+    ksoftirqd: tuple[Replay, ...] = ()
+    ipis: Replay | None = None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the scenario replays a capture."""
+        return self.switches is not None
+
+
+@frozen
 class ScenarioSpec:
     """A whole scenario.  ``file`` names it in messages; ``stdin`` for standard input."""
 
@@ -355,6 +400,7 @@ class ScenarioSpec:
     tasks: tuple[TaskSpec, ...] = ()
     ats: tuple[AtSpec, ...] = ()
     trace: TraceSpec = TraceSpec()
+    replay: ReplaySpec = ReplaySpec()
     file: str = field(default="", eq=False)
 
     def with_run(self, *, seed: int | None = None, duration: int | None = None) -> ScenarioSpec:

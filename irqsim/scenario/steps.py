@@ -16,10 +16,17 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from irqsim.scenario.names import hint, nearest, one_of, shown
-from irqsim.scenario.spec import AnyStep, Arg, Body, Chance, If, Repeat, Step
+from irqsim.scenario.recorded_steps import (
+    NR_IPIS,
+    REPLAY_ROWS,
+    TASK_STATES,
+    number_of,
+    targets_of,
+)
+from irqsim.scenario.spec import AnyStep, Arg, Body, Chance, If, Repeat, Replay, Step
 from irqsim.units import SOFTIRQ_NAMES, parse_cpulist, parse_duration
 
 HANDLER: Final = "handler"
@@ -29,6 +36,7 @@ CONTEXTS: Final = (HANDLER, THREAD, "softirq", "tasklet", "work", "timer", "hrti
 
 ANYWHERE: Final = "anywhere"
 PROCESS_CONTEXT: Final = "process context"
+REPLAY: Final = "a replay's file"
 
 IRQRETURNS: Final = ("IRQ_NONE", "IRQ_HANDLED", "IRQ_WAKE_THREAD")
 IF_TESTS: Final = ("in_interrupt", "in_hardirq", "in_softirq", "in_task", "irqs_disabled")
@@ -62,6 +70,10 @@ class StepKind:
     def is_allowed_in(self, context: str) -> bool:
         """Whether code of this context may hold the step."""
         return self.where in (ANYWHERE, PROCESS_CONTEXT) or context in self.where.split(", ")
+
+    def is_of_replays(self) -> bool:
+        """Whether only the file of a replay may hold the step."""
+        return self.where == REPLAY
 
 
 def _kinds(where: str, *rows: tuple[str, str]) -> tuple[StepKind, ...]:
@@ -117,6 +129,10 @@ STEPS: Final[tuple[StepKind, ...]] = (
         ("spin_unlock_bh lock", "release it and let softirqs run"),
     ),
     *_kinds(
+        REPLAY,
+        *REPLAY_ROWS,
+    ),
+    *_kinds(
         PROCESS_CONTEXT,
         ("mutex_lock mutex", "take a mutex; sleep while another task holds it"),
         ("mutex_unlock mutex", "release it"),
@@ -139,32 +155,43 @@ STEP_NAMED: Final[dict[str, StepKind]] = {kind.verb: kind for kind in STEPS}
 CONTROL_STEPS: Final = (
     ("{ repeat = N, do = [...] }", "do the steps N times"),
     ("{ chance = P, do = [...], else = [...] }", "one or the other, at random"),
+    ('{ replay = "FILE" }', "each time what the next line of the file says"),
     ('{ if = "TEST", do = [...], else = [...] }', f"TEST is {one_of(IF_TESTS)}"),
 )
 # The arguments that may be more than one word; a time only where there is none of these.
-_MANY_WORDS: Final = ("words", *REFERENCES, *LABELS)
+_MANY_WORDS: Final = ("words", "targets", *REFERENCES, *LABELS)
 _CONTROLS: Final = ("repeat", "chance", "if")
 _TOKEN: Final = re.compile(r"\S+")
 _CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _BARE_TIME: Final = re.compile(r"[0-9~]")
 
 
+# How a fault in a body is reported: the keys and indices that lead to it, and the message.
+Path = tuple[str | int, ...]
+Report = Callable[[Path, str], None]
+
+
 @frozen
 class Scope:
-    """What steps may refer to: the names of each list of tables, the CPUs, and the tick."""
+    """What steps may refer to: the names of each list of tables, the CPUs, the tick, and the
+    files of replays (how one is read: its name, the context, and how faults are reported)."""
 
     names: Mapping[str, Collection[str]]
     nr_cpus: int
     tick_ns: int
+    read_replay: Callable[[object, str, Report, Path], Replay] | None = None
 
 
-# How a fault in a body is reported: the keys and indices that lead to it, and the message.
-Report = Callable[[tuple[str | int, ...], str], None]
 LineOf = Callable[[tuple[str | int, ...]], int | None]
 
 
-def parse_step(text: str, context: str, scope: Scope, line: int | None = None) -> Step:
-    """Read one step that stands in code of ``context``.  Raises ValueError with what is wrong."""
+def parse_step(
+    text: str, context: str, scope: Scope, line: int | None = None, in_replay: bool = False
+) -> Step:
+    """Read one step that stands in code of ``context``, or in the file of a replay for it.
+
+    Raises ValueError with what is wrong.
+    """
     found = _CONTROL_CHARACTER.search(text)
     if found is not None:
         raise ValueError(f"a step is one line of text, got {shown(text)}")
@@ -177,7 +204,7 @@ def parse_step(text: str, context: str, scope: Scope, line: int | None = None) -
         return Step("run", (parse_duration(text.strip(), scope.tick_ns),), line)
     if kind is None:
         raise ValueError(f"unknown step {shown(verb)}{hint(verb, STEP_NAMED)}")
-    if not kind.is_allowed_in(context):
+    if not kind.is_allowed_in(context) and not (in_replay and kind.is_of_replays()):
         raise ValueError(
             f"{verb!r} is for {' and '.join(kind.where.split(', '))} code, not for {context} code"
         )
@@ -225,7 +252,7 @@ def steps_of(body: Body) -> Iterator[Step]:
             yield item
             continue
         yield from steps_of(item.body)
-        if not isinstance(item, Repeat):
+        if not isinstance(item, Repeat | Replay):
             yield from steps_of(item.otherwise)
 
 
@@ -257,6 +284,16 @@ def _argument(param: str, word: str, scope: Scope) -> Arg:
         return cpus
     if param == "softirq":
         return _one_of("softirq", word, SOFTIRQ_NAMES)
+    if param == "number":
+        return number_of(word)
+    if param == "ipi":
+        return number_of(word, NR_IPIS - 1)
+    if param == "targets":
+        for target in targets_of(word):
+            _cpu(target, scope.nr_cpus)
+        return word
+    if param == "state":
+        return _one_of("state", word, tuple(TASK_STATES))
     if param == "irqreturn":
         return _one_of("return value", word, IRQRETURNS)
     if param in REFERENCES:
@@ -302,10 +339,13 @@ def _control(
     path: tuple[str | int, ...],
 ) -> AnyStep | None:
     """Read a control step; None if it is not known which one it is."""
+    if "replay" in table and scope.read_replay is not None:
+        return _replay(table, context, scope, report, line_of, path)
     heads = [key for key in table if key in _CONTROLS]
     if len(heads) != 1:
         found = " and ".join(repr(key) for key in heads or table) or "none"
-        report(path, f"expected a control step with 'repeat', 'chance' or 'if', got {found}")
+        heads_text = "'repeat', 'chance', 'if' or 'replay'"
+        report(path, f"expected a control step with {heads_text}, got {found}")
         return None
     head = heads[0]
     allowed = (head, "do") if head == "repeat" else (head, "do", "else")
@@ -332,6 +372,27 @@ def _control(
     except ValueError as error:
         report((*path, head), str(error))
         return None
+
+
+def _replay(
+    table: Mapping[str, object],
+    context: str,
+    scope: Scope,
+    report: Report,
+    line_of: LineOf,
+    path: Path,
+) -> Replay | None:
+    """Read the file of a ``{ replay = "FILE" }``; None if it cannot be."""
+    assert scope.read_replay is not None
+    for key in table:
+        if key != "replay":
+            report((*path, key), "unknown key; 'replay' goes with no other")
+    try:
+        replay = scope.read_replay(table["replay"], context, report, (*path, "replay"))
+    except ValueError as error:
+        report((*path, "replay"), str(error))
+        return None
+    return evolve(replay, line=line_of(path))
 
 
 def _count(value: object) -> int:

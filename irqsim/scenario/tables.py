@@ -33,6 +33,7 @@ from irqsim.scenario.kinds import (
     Tick,
     Time,
 )
+from irqsim.scenario.replay import ReplayFile, ReplayFiles, SwitchesFile
 from irqsim.scenario.spec import (
     AtSpec,
     CostSpec,
@@ -42,6 +43,7 @@ from irqsim.scenario.spec import (
     KernelSpec,
     MachineSpec,
     NapiSpec,
+    ReplaySpec,
     RunSpec,
     SoftirqSpec,
     TaskletSpec,
@@ -258,7 +260,8 @@ _HRTIMER: Final = (
 )
 
 _TASK: Final = (
-    Key("name", Name(COMM_MAX), "comm, at most 15 characters"),
+    Key("name", Name(COMM_MAX), "its name, and its comm if that is not given"),
+    Key("comm", Name(COMM_MAX), "its comm, if that is not its name"),
     Key("run", Steps("task"), "its code"),
     Key("pid", Integer(1, PID_MAX, "a pid"), "its pid (default: the next free)"),
     Key("cpu", Cpu(), "the one CPU where it may run"),
@@ -269,6 +272,7 @@ _TASK: Final = (
     Key("start", Time(), "when it starts"),
     Key("loop", Boolean(), "start over when done"),
     Key("mode", Choice(("user", "kernel")), "a user process, or a kernel thread"),
+    Key("asleep", Boolean(), "it sleeps until a step wakes it; 'start' does not"),
 )
 
 _AT: Final = (
@@ -287,6 +291,13 @@ _TRACE: Final = (
     ),
 )
 
+_REPLAY: Final = (
+    Key("switches", SwitchesFile(), "who gave way to whom: lines of CPU TASK TASK"),
+    Key("idle", ReplayFiles("task"), "what each CPU's idle task did: one file for each"),
+    Key("ksoftirqd", ReplayFiles("task"), "what each ksoftirqd did around its softirqs"),
+    Key("ipis", ReplayFile("handler"), "what inter-processor interrupts did"),
+)
+
 TABLES: Final[tuple[Table, ...]] = (
     Table("run", "one", "run", RunSpec, "the run as a whole", _RUN),
     Table("machine", "one", "machine", MachineSpec, "the hardware", _MACHINE),
@@ -302,5 +313,6 @@ TABLES: Final[tuple[Table, ...]] = (
     Table("hrtimer", "many", "hrtimers", HrtimerSpec, "a high-resolution timer", _HRTIMER),
     Table("task", "many", "tasks", TaskSpec, "a task", _TASK),
     Table("at", "many", "ats", AtSpec, "what an operator types while it runs", _AT),
+    Table("replay", "one", "replay", ReplaySpec, "the rest of a capture", _REPLAY),
     Table("trace", "one", "trace", TraceSpec, "what is traced, and how", _TRACE),
 )

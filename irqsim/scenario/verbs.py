@@ -50,6 +50,7 @@ from irqsim.kernel.workqueue import queue_work
 from irqsim.prng import draw
 from irqsim.scenario.program import CALL, PATH, RAISE, Op, Program
 from irqsim.scenario.spec import Arg
+from irqsim.scenario.verbs_replay import REPLAY_VERBS
 from irqsim.units import SOFTIRQ_NAMES, Duration
 
 Compiler = Callable[[Program, tuple[Arg, ...]], Op]
@@ -425,6 +426,7 @@ VERBS: Final[dict[str, Compiler]] = {
     "wake_up": _waiting(wake_up),
     "trace_printk": _trace_printk,
     "panic": _panic,
+    **REPLAY_VERBS,
 }
 """What each verb runs.  A verb of steps.py that is missing here is refused by later.py."""
 

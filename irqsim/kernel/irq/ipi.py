@@ -102,6 +102,8 @@ def do_handle_ipi(k: Kernel, cpu: Cpu, number: int) -> Path:
     k.ipi.counts[number][cpu.number] += 1
     trace(k, cpu, k.ipi.entry[number])
     yield k.cost.irq_handler
+    if k.recorded is not None:
+        yield from k.recorded.run_ipi(k, cpu, number)
     if number == k.ipi.reschedule:
         fold_need_resched(k, cpu)
     else:
