@@ -29,11 +29,18 @@ _BOTH_COUNTS: Final = re.compile(
 _LABEL: Final = re.compile(r"#[ |/]*_-*=> ([^ ]+)")
 _CPUS: Final = re.compile(r"cpus=([0-9]+)")
 _HEAD: Final = re.compile(r"cpus=[0-9]+|version = [0-9]+|CPU [0-9]+ is empty|#.*|\s*")
-_NOTE: Final = re.compile(r" -{20,}| *[0-9.]* \|? *[0-9]+\) .* => .*|\[LINE TOO BIG\]")
+_NOTE: Final = re.compile(
+    r"(?:Average wakeup l|Maximum L|Minimum L)atency: .*"
+    r"| -{20,}| *[0-9.]* \|? *[0-9]+\) .* => .*|\[LINE TOO BIG\]"
+)
 _PLAIN: Final = re.compile(
     r"(?:.{16}|.*?)-([0-9]+ +)(\(.*?\) )?\[[0-9]+\] ([^ ]{4,7}(?= ))? *[0-9]+(\.[0-9]+)?: "
 )
-_LATE: Final = re.compile(r"(?:.{8}|.*?)-[0-9]+ +[0-9]+([^0-9 ][^ ]{3,6}) +[0-9]+(us.)?: ")
+_LATE: Final = re.compile(
+    r"(?:.{8}|.*?)-[0-9]+ +[0-9]+([^0-9 ][^ ]{3,6}) +[0-9]+(?:(us.)|(\.[0-9]+))?: "
+)
+_PADDED: Final = re.compile(r"[0-9]: [a-z_]\w*: {2,}[^ ]")
+"""trace-cmd aligns what it prints of an event."""
 _CLOCKS: Final = {0: "counts", 6: "us", 9: "ns"}
 _VERSION: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
 _TEXT: Final = re.compile(r"[0-9](?:us.)?: ([a-z_]+): (.*)")
@@ -79,12 +86,16 @@ def look_at(header: TraceHeader, first: str) -> TraceHeader:
         clock = _CLOCKS.get(len(fraction or ".") - 1, "us")
         header = evolve(header, has_irq_info=letters is not None, has_tgid=tgid is not None)
     elif late := _LATE.match(first):
-        letters, unit = late.groups()
+        letters, unit, fraction = late.groups()
         width = 0
-        clock = "us" if unit else "counts"
-        header = evolve(header, source="latency")
+        clock = _CLOCKS.get(len(fraction or ".") - 1, "us")
+        clock = "us" if unit else clock
+        if header.source == "trace_pipe":
+            header = evolve(header, source="latency")
     else:
         return header
+    if header.source == "trace_pipe" and _PADDED.search(first):
+        header = evolve(header, source="trace-cmd")
     if letters and len(letters) != len(LAYOUTS[header.layout].columns):
         layouts = [
             each.name

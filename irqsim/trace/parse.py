@@ -11,7 +11,7 @@ the start of the buffer and cuts the name of a task to eight characters.  Lines 
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from irqsim.errors import TraceFormatError
 from irqsim.events import UNKNOWN, UNKNOWN_TGID, Context, Event, EventTable, Record
@@ -45,14 +45,26 @@ CACHE_MAX: Final = 1 << 16
 """Texts that are kept, at most."""
 
 
+class ReadsText(Protocol):
+    """Reads the texts of events, as somebody prints them."""
+
+    def parse(self, text: str, table: EventTable) -> Event:
+        """The event that prints as this text."""
+
+
 class LineParser:
     """Reads one stream of lines, and interns what it reads."""
 
     __slots__ = ("_contexts", "_events", "payloads", "table")
 
-    def __init__(self, layout: str | Layout = "6.1", table: EventTable | None = None) -> None:
+    def __init__(
+        self,
+        layout: str | Layout = "6.1",
+        table: EventTable | None = None,
+        payloads: ReadsText | None = None,
+    ) -> None:
         name = layout if isinstance(layout, str) else layout.name
-        self.payloads = Payloads(LAYOUTS[name].name)
+        self.payloads: ReadsText = payloads or Payloads(LAYOUTS[name].name)
         self.table = EventTable() if table is None else table
         self._contexts: dict[str, Context] = {}
         self._events: dict[str, Event] = {}

@@ -10,6 +10,7 @@ release's own format or in that of another, becomes an UNKNOWN one that keeps th
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from irqsim.events import (
@@ -39,7 +40,9 @@ class CompiledFormat:
 
     __slots__ = ("_pieces", "_regex", "_renders", "_renders_with", "_template", "nr_fields")
 
-    def __init__(self, tracepoint: Tracepoint, template: str) -> None:
+    def __init__(
+        self, tracepoint: Tracepoint, template: str, kinds: Mapping[str, Kind] = KINDS
+    ) -> None:
         self.nr_fields = len(tracepoint.fields)
         self._pieces: list[tuple[int, int, Kind]] = []
         """Position of the value, position of the other value (or -1), kind."""
@@ -52,7 +55,7 @@ class CompiledFormat:
         for place in _PLACE.finditer(template):
             literal = template[end : place.start()]
             index = tracepoint.index_of[place[1]]
-            kind = KINDS[place[2] or default_kind(tracepoint.fields[index])]
+            kind = kinds[place[2] or default_kind(tracepoint.fields[index])]
             other = tracepoint.index_of[kind.other] if kind.other else -1
             if kind.render_with is not None:
                 self._renders_with.append((len(self._pieces), index, other, kind.render_with))

@@ -8,6 +8,7 @@ whoever wants the same text again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import chain
 from typing import Final, TypeAlias
@@ -20,6 +21,7 @@ from irqsim.records import Event, Lost, Record, TraceHeader
 from irqsim.trace.forms import Form, OtherForms
 from irqsim.trace.header import guess_release, is_head, is_note, look_at, read_header
 from irqsim.trace.parse import LineParser, classify, parse_lost
+from irqsim.trace.report import ReportPayloads
 from irqsim.trace.source import Source
 
 Part: TypeAlias = tuple[int, Record | Lost | None, str]
@@ -31,7 +33,11 @@ _GROWN_MAX: Final = 1 << 16
 """Bytes of such an event; the kernel prints 8 kB at most."""
 _HEAD_MAX: Final = 1000
 """Lines before the first event, and lines from there on that are looked at beforehand."""
-_STACK: Final = " => "
+_STACK: Final = re.compile(r"\s?=> (.*?)(?: \([0-9a-f]{8,16}\))?")
+"""The kernel puts a blank in front, trace-cmd without plugins a tab; with them the address
+is behind."""
+_NOTHING: Final = "0x0"
+"""Where a stack ends, for who prints as many functions as its format has places."""
 _SHOWN_MAX: Final = 60
 """Letters of a wrong line that a message repeats."""
 
@@ -48,7 +54,8 @@ class TextReader:
         first = events[0] if events else ""
         header = look_at(read_header(head), first)
         self.header = header = evolve(header, layout=guess_release(header, events))
-        self._parser = LineParser(header.layout)
+        is_report = header.source == "trace-cmd"
+        self._parser = LineParser(header.layout, payloads=ReportPayloads() if is_report else None)
         self._forms: list[Form] = [self._parser.event, self._parser.latency]
         if first and not any(form(first) for form in self._forms):
             is_ours = header.source == "ftrace"
@@ -158,9 +165,12 @@ def _grow(held: Part, line: str, text: str, kind: str) -> Part | None:
     if len(before) > _GROWN_MAX:
         return None
     if event.tracepoint is KERNEL_STACK:
-        if not line.startswith(_STACK):
+        found = _STACK.fullmatch(line)
+        if found is None:
             return None
-        symbol = line[len(_STACK) :]
+        symbol = found[1]
+        if symbol == _NOTHING:
+            return number, record, before + text
         values: tuple[str, ...] = (f"{first}\n{symbol}" if first else symbol,)
     elif kind in ("other", "stack") or (kind == "blank" and event.tracepoint is PRINT):
         values = (str(first), f"{body}\n{line}")

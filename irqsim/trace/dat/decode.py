@@ -132,7 +132,7 @@ class Decoder:
     # -- what is declared ----------------------------------------------------------------
 
     def _declared(self, form: EventFormat, tracepoint: Tracepoint) -> Decode:
-        kinds = _kinds(tracepoint)
+        kinds = kinds_of(tracepoint)
         getters = [self._getter(form, each.name, kinds[each.name]) for each in tracepoint.fields]
         intern = self._table.intern
 
@@ -253,7 +253,7 @@ _SPECIAL: Final[dict[tuple[str, str], _Special]] = {
 """ftrace's own entries: how they are read, and what they need for it."""
 
 
-def _kinds(tracepoint: Tracepoint) -> dict[str, str]:
+def kinds_of(tracepoint: Tracepoint) -> dict[str, str]:
     """How each field is printed, in the newest format that has it."""
     kinds = {each.name: default_kind(each) for each in tracepoint.fields}
     for form in reversed(tracepoint.formats):
