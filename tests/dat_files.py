@@ -158,7 +158,7 @@ def page(machine: Machine, entries: Sequence[tuple[int, bytes]], nr_missed: int 
             data += _event(machine, len(body) // 4, delta) + body
         else:
             data += _event(machine, 0, delta) + machine.pack("I", len(body) + 4) + body
-        if index % 11 == 5:
+        if index % 3 == 2 and index + 1 < len(entries) and entries[index + 1][0] > time:
             data += _event(machine, 29, 1) + machine.pack("I", 8) + bytes(4)
             last += 1
     commit = len(data)

@@ -42,9 +42,10 @@ _NAMED: Final = re.compile(r"[a-zA-Z_]\w*")
 _NUMBER: Final = re.compile(r"-?(?:0x[0-9a-f]{1,16}|[0-9]{1,20})")
 _BYTES: Final = re.compile(r"ARRAY\[([0-9a-f]{2}(?:, [0-9a-f]{2})*)\]")
 _FUNCTION: Final = re.compile(r" *(\S+?)(?:\+0x[0-9a-f]+)? *(?:<--? (\S+?)(?:\+0x[0-9a-f]+)? *)?")
-_STATES: Final = {"W": 0x80, "x": 0x20, "K": 0x40} | {
-    letter: 1 << bit for bit, letter in enumerate(STATE_LETTERS)
+_STATES: Final = {letter: 1 << bit for bit, letter in enumerate(STATE_LETTERS)} | {
+    letter: 1 << bit for bit, letter in enumerate("SDTtZXxW")
 }
+"""The plugin for sched_switch still has the letters of older kernels, which differ in X and Z."""
 _S64_MAX: Final = (1 << 63) - 1
 
 
