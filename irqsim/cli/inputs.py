@@ -78,15 +78,21 @@ def is_scenario(head: bytes) -> bool:
     return False
 
 
-def drive(name: str, overrides: Sequence[str], begin: Begin, quiet: bool = False) -> Ended:
+def drive(
+    name: str,
+    overrides: Sequence[str],
+    begin: Begin,
+    quiet: bool = False,
+    prepare: Callable[[ScenarioSpec], ScenarioSpec] = lambda spec: spec,
+) -> Ended:
     """Read a trace, or run a scenario, and hand over its records one by one.
 
-    Raises TraceFormatError or ScenarioError.
+    What is run is what `prepare` makes of the scenario.  Raises TraceFormatError or ScenarioError.
     """
     source = Source(name)
     try:
         if is_scenario(source.peek(HEAD).removeprefix(b"\xef\xbb\xbf")):
-            return _run(_scenario(source, name, overrides), begin, quiet)
+            return _run(prepare(_scenario(source, name, overrides)), begin, quiet)
         if overrides:
             raise click.UsageError(f"--set changes a scenario, and {source.name} is a trace")
         with Trace(source) as trace:

@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, str]] = {
     "schema": "irqsim.cli.schema",
     "report": "irqsim.cli.report",
     "diff": "irqsim.cli.diff",
+    "explain": "irqsim.cli.explain",
 }
 
 
