@@ -135,7 +135,7 @@ def test_a_wait_of_a_scenario_is_told_in_tables() -> None:
     rows = [line.split() for line in done.stdout.splitlines() if not line.startswith("#")]
     assert rows[0] == ["sum", "1", "120.000", "58.54", "softirqs"]
     assert ["sum", "1", "205.000", "100.00", "total"] in rows
-    assert [row for row in rows if row[:2] == ["chain", "1"]][0][2:] == [
+    assert next(row for row in rows if row[:2] == ["chain", "1"])[2:] == [
         "73.000", "0.002010", "0", "-", "irq", "13", "disk:", "interrupts",
     ]  # fmt: skip
     assert {row[1] for row in rows} == {"1", "2"}

@@ -26,7 +26,7 @@ TOP_MAX: Final = 1000
 
 EXAMPLE: Final = """\b
 Example:
-  irqsim new minimal | irqsim explain - --softirq TASKLET
+  irqsim new tasklet | irqsim explain - --softirq TASKLET
 """
 
 
