@@ -30,13 +30,15 @@ from irqsim.kernel.irq.irqdesc import IrqAction
 from irqsim.kernel.irq.irqdomain import TIMER_PPIS, VIRTUAL_TIMER, IrqDomain
 from irqsim.kernel.irq.spurious import FIXUP, POLL, Spurious, announce, poll_spurious_irqs
 from irqsim.kernel.irq.storm import StormDetector
-from irqsim.kernel.preempt import PREEMPT_OFFSET
+from irqsim.kernel.preempt import ATOMIC_MASK, PREEMPT_OFFSET, RT_ATOMIC_MASK
 from irqsim.kernel.release import release_named
+from irqsim.kernel.rtmutex import RtMutex
 from irqsim.kernel.sched import RunQueue, new_task
 from irqsim.kernel.state import Cpu, Kernel, Task
 from irqsim.kernel.stop_machine import create_stopper
 from irqsim.kernel.tick import TickSched, start_tick
 from irqsim.kernel.timer import TimerBase, TimerList, run_timer_softirq
+from irqsim.kernel.timersd import create_rt_threads
 from irqsim.kernel.trace import set_tracing_on
 from irqsim.kernel.workqueue import WorkerPools
 from irqsim.records import EventTable
@@ -45,6 +47,8 @@ from irqsim.scenario.spec import KernelSpec, ScenarioSpec
 NSEC_PER_SEC: Final = 1_000_000_000
 NR_KTHREADS: Final = 5
 """Threads of its own that a CPU gets when it is brought up."""
+NR_RT_KTHREADS: Final = 8
+"""The same on PREEMPT_RT."""
 FIRST_USER_PID: Final = 100
 POLL_SPURIOUS_IRQ_TIMER: Final = 1 << 20
 """The number of a static object, for its address; others count from 1."""
@@ -123,12 +127,18 @@ def _configure(k: Kernel, spec: ScenarioSpec) -> None:
     k.hz, k.nohz, k.rcu = settings.hz, settings.nohz, settings.rcu
     k.preemption = k.preempt_count_built = settings.preempt in ("full", "rt")
     k.might_resched = settings.preempt == "voluntary"
-    k.folds_need_resched = k.release.folds_need_resched and k.arch == "arm64"
+    k.preempt_offset = PREEMPT_OFFSET if k.preempt_count_built else 0
+    k.preempt_rt = settings.preempt == "rt"
+    k.preempt_lazy = k.preempt_rt and k.release.rt_is_lazy
+    k.atomic_mask = RT_ATOMIC_MASK if k.preempt_rt else ATOMIC_MASK
+    k.folds_need_resched = (
+        k.release.folds_need_resched and k.arch == "arm64" and not k.preempt_lazy
+    )
     k.softirq_restart, k.softirq_time_ns = settings.softirq_restart, settings.softirq_time
     k.netdev_budget = settings.netdev_budget
     k.netdev_budget_usecs = settings.netdev_budget_usecs
     k.noirqdebug = settings.noirqdebug
-    k.force_irqthreads = settings.threadirqs
+    k.force_irqthreads = settings.threadirqs or k.preempt_rt
     k.queue = EventQueue()
     k.tick_ns = NSEC_PER_SEC // settings.hz
     k.now_ns = k.jiffies = 0
@@ -167,6 +177,9 @@ def _boot_cpu(k: Kernel, cpu: Cpu, gic: Gic) -> None:
     cpu.ksoftirqd = new_task(k, f"ksoftirqd/{number}", body, (number,), ksoftirqd_pid)
     cpu.ksoftirqd.state = TASK_INTERRUPTIBLE
     cpu.ksoftirqd.is_per_cpu = True
+    cpu.softirq_ctrl_lock = RtMutex(f"softirq_ctrl of CPU {number}")
+    if k.preempt_rt:
+        create_rt_threads(k, cpu)
     create_stopper(k, cpu, stopper_pid)
     create_cpuhp_thread(k, cpu, cpuhp_pid)
 
@@ -175,13 +188,23 @@ def _kthread_pids(k: Kernel, number: int) -> tuple[int, int, int]:
     """The pids of ksoftirqd, migration and cpuhp of a CPU.
 
     A CPU's threads are made when it is brought up, in this order: cpuhp, migration, ksoftirqd,
-    and two workers.
+    and two workers; on PREEMPT_RT with three more, in an order of their own.
     """
+    if k.preempt_rt:
+        return _rt_kthread_pids(number)
     pids = k.release.kthread_pids
     if number == 0:
         return pids
     first = pids[2] + 1 + NR_KTHREADS * (number - 1)
     return first + 2, first + 1, first
+
+
+def _rt_kthread_pids(number: int) -> tuple[int, int, int]:
+    """The same on PREEMPT_RT, as 6.1 has them: there irq_work, rcuc and ktimers stand between."""
+    if number == 0:
+        return 14, 19, 22
+    first = 23 + NR_RT_KTHREADS * (number - 1)
+    return first + 5, first + 2, first
 
 
 def _map_timer(k: Kernel, replays: bool) -> None:

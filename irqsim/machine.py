@@ -9,16 +9,13 @@ from typing import Final
 from irqsim.boot import boot, object_address
 from irqsim.engine import Engine
 from irqsim.events import (
-    HRTIMER_MODE_HARD,
-    HRTIMER_MODE_REL,
-    HRTIMER_MODE_SOFT,
     TASK_INTERRUPTIBLE,
     Record,
 )
 from irqsim.hw.device import Device, Line
 from irqsim.hw.gic import Gic
 from irqsim.kernel.entry import interrupt_path
-from irqsim.kernel.hrtimer import HrTimer, hrtimer_start, next_expiry
+from irqsim.kernel.hrtimer import HrTimer, hrtimer_mode, hrtimer_start, next_expiry
 from irqsim.kernel.irq import manage
 from irqsim.kernel.irq.handle import handle_fasteoi_irq, handle_percpu_devid_irq
 from irqsim.kernel.irq.irqdesc import IrqDesc
@@ -351,8 +348,7 @@ class Machine:
         for each in self.spec.hrtimers:
             program = self._program(f"hrtimer.{each.name}", symbol_of(each.name))
             compile_program(program, each.run)
-            soft = each.mode == "soft"
-            mode = HRTIMER_MODE_REL | (HRTIMER_MODE_SOFT if soft else HRTIMER_MODE_HARD)
+            soft, mode = hrtimer_mode(k, each.mode)
             hrtimer = HrTimer(
                 object_address(k), program.symbol, hrtimer_function(program, each), mode, soft
             )

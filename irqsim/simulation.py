@@ -194,7 +194,7 @@ class Simulation:
 
     def _layout(self) -> str:
         kernel = self.spec.kernel
-        return "6.1-rt" if kernel.preempt == "rt" else kernel.release
+        return "6.1-rt" if self.kernel.preempt_lazy else kernel.release
 
     def _text_format(self, options: tuple[str, ...], layout: str | None = None) -> TextFormat:
         return TextFormat(

@@ -28,7 +28,7 @@ from irqsim.events import TASK_INTERRUPTIBLE, TASK_PARKED
 from irqsim.kernel.dev import dev_cpu_dead
 from irqsim.kernel.hrtimer import hrtimers_cpu_dying, retrigger_next_event
 from irqsim.kernel.irq.migration import irq_migrate_all_off_this_cpu
-from irqsim.kernel.irq_work import irq_work_run
+from irqsim.kernel.irq_work import irq_work_run_list
 from irqsim.kernel.printk import KERN_INFO, printk
 from irqsim.kernel.sched import new_task, schedule, start_task
 from irqsim.kernel.smp import send_ipi
@@ -129,6 +129,13 @@ def _moved(k: Kernel) -> None:
 def _begin_down(k: Kernel, cpu: Cpu) -> None:
     cpu.is_active = False
     workqueue_offline_cpu(k, cpu)
+    for thread in _smpboot_threads(cpu):
+        if thread.state == TASK_INTERRUPTIBLE:
+            thread.state = TASK_PARKED
+    _stop(k, cpu)
+
+
+def _stop(k: Kernel, cpu: Cpu) -> None:
     cpu.stop_fn = take_cpu_down
     wake_up_by_call(k, cpu, cpu.stopper)
 
@@ -139,6 +146,10 @@ def take_cpu_down(k: Kernel, cpu: Cpu) -> Path:
     Source: kernel/cpu.c: take_cpu_down; kernel/sched/core.c: __balance_push_cpu_stop;
     kernel/smp.c: smpcfd_dying_cpu.
     """
+    if any(task.migration_disabled and task.cpu == cpu.number for task in k.tasks):
+        # balance_hotplug_wait(): not before those have gone who must not move (PREEMPT_RT).
+        k.queue.schedule(k.now_ns + k.tick_ns, lambda now_ns: _stop(k, cpu))
+        return
     survivor = next(each for each in k.cpus if each.is_active)
     address = _WORK_ADDRESS if k.arch == "arm64" else f"{_WORK_ADDRESS:08x}"
     function = partial(_take_over, dead=cpu)
@@ -150,8 +161,9 @@ def take_cpu_down(k: Kernel, cpu: Cpu) -> Path:
             path = cpu.call_queue.pop(0)(cpu)
             if path is not None:
                 yield from path
-        yield from irq_work_run(cpu)
-    _park(cpu, cpu.ksoftirqd)
+        yield from irq_work_run_list(cpu)
+    for thread in _smpboot_threads(cpu):
+        _park(cpu, thread)
     for task in (*cpu.rq.rt, *cpu.rq.fair):
         if task.is_delayed:
             # It sleeps, and has nothing to pay here any more.
@@ -176,6 +188,12 @@ def take_cpu_down(k: Kernel, cpu: Cpu) -> Path:
     cpu.irqs_disabled = False
 
 
+def _smpboot_threads(cpu: Cpu) -> list[Task]:
+    """The threads that stay with a CPU that goes, and park."""
+    threads = (cpu.ksoftirqd, cpu.ktimersd, cpu.rcuc, cpu.irq_workd)
+    return [thread for thread in threads if thread is not None]
+
+
 def _park(cpu: Cpu, task: Task) -> None:
     """Park a thread of this CPU: one that has been preempted goes on when it is unparked.
 
@@ -198,7 +216,7 @@ def play_dead(k: Kernel, cpu: Cpu) -> Path:
     else:
         polled = " (polled 0 ms)" if k.release.tells_how_long_polled else "."
         printk(k, KERN_INFO, f"psci: CPU{cpu.number} killed{polled}")
-    cpu.tif_need_resched = cpu.preempt_need_resched = False
+    cpu.tif_need_resched = cpu.preempt_need_resched = cpu.tif_need_resched_lazy = False
     k.hotplug.dead = cpu
     _moved(k)
     while not _is_powered(k.hotplug, cpu):
@@ -227,13 +245,14 @@ def _take_over(k: Kernel, task: Task, dead: Cpu) -> Path:
         yield from raise_softirq(k, k.cpus[task.cpu], BLOCK_SOFTIRQ)
     cpu = k.cpus[task.cpu]
     if k.release.irq_poll_takeover_bh_off:
-        local_bh_disable(cpu)
+        yield from local_bh_disable(k, cpu)
         yield from raise_softirq(k, cpu, IRQ_POLL_SOFTIRQ)
         yield from local_bh_enable(k, cpu)
     else:
         yield from raise_softirq(k, cpu, IRQ_POLL_SOFTIRQ)
     yield from takeover_tasklets(k, k.cpus[task.cpu], dead)
-    pending, dead.softirq_pending = dead.softirq_pending, 0
+    pending = dead.softirq_pending | dead.pending_timer_softirq
+    dead.softirq_pending = dead.pending_timer_softirq = 0
     for vec in range(NR_SOFTIRQS):
         if pending >> vec & 1 and vec not in _TAKEN_OVER:
             yield from raise_softirq(k, k.cpus[task.cpu], vec)
@@ -301,7 +320,8 @@ def _cpuhp_thread(k: Kernel, cpu: Cpu) -> Path:
     yield from start_task(k, cpu.cpuhp)
     while True:
         if k.hotplug.moving is cpu and not cpu.is_active:
-            yield from _unpark(k, cpu, cpu.ksoftirqd)
+            for thread in _smpboot_threads(cpu):
+                yield from _unpark(k, cpu, thread)
             yield from workqueue_online_cpu(k, cpu)
             cpu.is_active = True
             _moved(k)

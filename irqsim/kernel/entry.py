@@ -17,8 +17,8 @@ from collections.abc import Callable
 from irqsim.kernel.irq.chip import FIRST_SPECIAL
 from irqsim.kernel.irq.ipi import ipi_work
 from irqsim.kernel.irq.irqdomain import NR_IPI_SGIS
-from irqsim.kernel.preempt import HARDIRQ_OFFSET, IN_INTERRUPT_MASK
-from irqsim.kernel.sched import fold_need_resched, schedule
+from irqsim.kernel.preempt import HARDIRQ_OFFSET, IN_INTERRUPT_MASK, PREEMPT_OFFSET
+from irqsim.kernel.sched import fold_need_resched, may_be_preempted, need_resched, schedule
 from irqsim.kernel.softirq import (
     handle_softirqs,
     ksoftirqd_running,
@@ -28,6 +28,7 @@ from irqsim.kernel.softirq import (
 )
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.tick import tick_irq_enter
+from irqsim.kernel.timersd import wake_softirq_threads
 from irqsim.kernel.trace import trace
 
 
@@ -59,10 +60,10 @@ def interrupt(k: Kernel, cpu: Cpu) -> Path:
             yield k.cost.irq_entry
 
     cpu.preempt_count -= HARDIRQ_OFFSET
-    if cpu.softirq_pending and _may_run_softirqs(k, cpu):
+    if (cpu.softirq_pending or cpu.pending_timer_softirq) and _may_run_softirqs(k, cpu):
         yield from _invoke_softirq(k, cpu)
     yield k.cost.irq_exit
-    if cpu.tif_need_resched:
+    if cpu.tif_need_resched or cpu.tif_need_resched_lazy:
         yield from _give_way(k, cpu, from_user)
 
 
@@ -93,7 +94,7 @@ def interrupt_before_5_16(k: Kernel, cpu: Cpu) -> Path:
         if hwirq < FIRST_SPECIAL:
             yield k.cost.irq_entry
     yield k.cost.irq_exit
-    if cpu.tif_need_resched:
+    if cpu.tif_need_resched or cpu.tif_need_resched_lazy:
         yield from _give_way(k, cpu, from_user)
 
 
@@ -124,7 +125,7 @@ def _irq_enter(k: Kernel, cpu: Cpu) -> None:
 def _irq_exit(k: Kernel, cpu: Cpu) -> Path:
     """Source: kernel/softirq.c: irq_exit."""
     cpu.preempt_count -= HARDIRQ_OFFSET
-    if cpu.softirq_pending and _may_run_softirqs(k, cpu):
+    if (cpu.softirq_pending or cpu.pending_timer_softirq) and _may_run_softirqs(k, cpu):
         yield from _invoke_softirq(k, cpu)
 
 
@@ -133,7 +134,9 @@ def _may_run_softirqs(k: Kernel, cpu: Cpu) -> bool:
 
     Source: kernel/softirq.c: __irq_exit_rcu, invoke_softirq.
     """
-    return not cpu.preempt_count & IN_INTERRUPT_MASK and not ksoftirqd_running(k, cpu)
+    if cpu.preempt_count & IN_INTERRUPT_MASK:
+        return False
+    return k.preempt_rt or not ksoftirqd_running(k, cpu)
 
 
 def _invoke_softirq(k: Kernel, cpu: Cpu) -> Path:
@@ -141,6 +144,8 @@ def _invoke_softirq(k: Kernel, cpu: Cpu) -> Path:
 
     Source: kernel/softirq.c: invoke_softirq.
     """
+    if k.preempt_rt:
+        return wake_softirq_threads(k, cpu)
     return wakeup_softirqd(k, cpu) if k.force_irqthreads else handle_softirqs(k, cpu)
 
 
@@ -155,8 +160,8 @@ def _give_way(k: Kernel, cpu: Cpu, from_user: bool) -> Path:
     if from_user:
         yield from exit_to_user_mode(k, task)
         return
-    while cpu.tif_need_resched and k.preemption and not cpu.preempt_count:
-        yield from schedule(k, cpu, preempt=True)
+    while may_be_preempted(k, cpu):
+        yield from _preempt_schedule_irq(k, cpu)
         cpu = k.cpus[task.cpu]
 
 
@@ -170,12 +175,14 @@ def exit_to_user_mode(k: Kernel, task: Task) -> Path:
     """
     while True:
         cpu = k.cpus[task.cpu]
-        if cpu.tif_need_resched:
+        if need_resched(cpu):
             yield from schedule(k, cpu)
         elif _is_foreign_fpstate(k, cpu, task):
             cpu.fpsimd_last, task.fpsimd_cpu = task, task.cpu
-            local_bh_disable(cpu)
-            yield from local_bh_enable(k, cpu)
+            if not k.preempt_rt:
+                # There preemption is enough, see get_cpu_fpsimd_context().
+                yield from local_bh_disable(k, cpu)
+                yield from local_bh_enable(k, cpu)
         else:
             return
 
@@ -185,3 +192,16 @@ def _is_foreign_fpstate(k: Kernel, cpu: Cpu, task: Task) -> bool:
     if k.arch != "arm64" or not task.has_mm:
         return False
     return cpu.fpsimd_last is not task or task.fpsimd_cpu != task.cpu
+
+
+def _preempt_schedule_irq(k: Kernel, cpu: Cpu) -> Path:
+    """Preempt what the interrupt came upon; other interrupts that wait are taken before that.
+
+    Source: kernel/sched/core.c: preempt_schedule_irq.
+    """
+    cpu.preempt_count += PREEMPT_OFFSET
+    cpu.irqs_disabled = False
+    yield 0
+    cpu.irqs_disabled = True
+    cpu.preempt_count -= PREEMPT_OFFSET
+    yield from schedule(k, cpu, preempt=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from irqsim.kernel.state import Path
+    from irqsim.kernel.task import Path
 
 
 class Frame:

@@ -19,11 +19,16 @@ from irqsim.events import (
     HRTIMER_EXPIRE_ENTRY,
     HRTIMER_EXPIRE_EXIT,
     HRTIMER_MODE_ABS,
+    HRTIMER_MODE_HARD,
+    HRTIMER_MODE_REL,
+    HRTIMER_MODE_SOFT,
     HRTIMER_START,
 )
 from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IrqAction
-from irqsim.kernel.softirq import HRTIMER_SOFTIRQ, raise_softirq_no_wake
+from irqsim.kernel.migrate import migrate_disable, migrate_enable
+from irqsim.kernel.softirq import HRTIMER_SOFTIRQ
 from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Path
+from irqsim.kernel.timersd import raise_timer_softirq
 from irqsim.kernel.trace import trace
 
 HRTIMER_NORESTART: Final = 0
@@ -110,6 +115,20 @@ class HrTimerBase:
         self.soft = []
 
 
+def hrtimer_mode(k: Kernel, mode: str | None) -> tuple[bool, int]:
+    """Whether an hrtimer is a soft one, and its mode as hrtimer_start prints it.
+
+    One that does not say is hard; on PREEMPT_RT, soft.
+    Source: kernel/time/hrtimer.c: __hrtimer_init.
+    """
+    if mode is None:
+        if k.preempt_rt:
+            return True, HRTIMER_MODE_REL
+        mode = "hard"
+    bit = HRTIMER_MODE_SOFT if mode == "soft" else HRTIMER_MODE_HARD
+    return mode == "soft", HRTIMER_MODE_REL | bit
+
+
 def hrtimer_start(
     k: Kernel, cpu: Cpu, timer: HrTimer, expires_ns: int, target: Cpu, mode: int | None = None
 ) -> None:
@@ -124,7 +143,7 @@ def hrtimer_start(
     timer.cpu = target.number
     saved, cpu.irqs_disabled = cpu.irqs_disabled, True
     if was_armed and k.release.hrtimer_cancels_first:
-        trace(k, cpu, k.events.intern(HRTIMER_CANCEL, timer.address))
+        trace(k, cpu, k.events.intern(HRTIMER_CANCEL, timer.address), depth=1)
     event = k.events.intern(
         HRTIMER_START,
         timer.address,
@@ -134,7 +153,7 @@ def hrtimer_start(
         timer.mode if mode is None else mode,
         int(was_armed),
     )
-    trace(k, cpu, event)
+    trace(k, cpu, event, depth=1)
     cpu.irqs_disabled = saved
     _enqueue(target, timer)
     _reprogram(target)
@@ -148,7 +167,7 @@ def hrtimer_cancel(k: Kernel, cpu: Cpu, timer: HrTimer) -> bool:
     _queue(owner, timer).remove(timer)
     timer.is_queued = False
     saved, cpu.irqs_disabled = cpu.irqs_disabled, True
-    trace(k, cpu, k.events.intern(HRTIMER_CANCEL, timer.address))
+    trace(k, cpu, k.events.intern(HRTIMER_CANCEL, timer.address), depth=1)
     cpu.irqs_disabled = saved
     _reprogram(owner)
     return True
@@ -169,7 +188,8 @@ def hrtimer_interrupt(k: Kernel, cpu: Cpu, action: IrqAction) -> HandlerPath:
     """The clock event's interrupt: raise HRTIMER for the soft ones, run the hard ones."""
     base = cpu.hrtimers
     if base.soft and base.soft[0].expires_ns <= k.now_ns:
-        raise_softirq_no_wake(k, cpu, HRTIMER_SOFTIRQ)
+        # Under the base's lock.
+        raise_timer_softirq(k, cpu, HRTIMER_SOFTIRQ, depth=1)
     while base.hard and base.hard[0].expires_ns <= k.now_ns:
         yield from _run_hrtimer(k, cpu, base.hard.pop(0))
     _reprogram(cpu, in_interrupt=True)
@@ -180,9 +200,14 @@ def hrtimer_run_softirq(k: Kernel, cpu: Cpu) -> Path:
     """The action of HRTIMER: run the soft timers that have expired."""
     base = cpu.hrtimers
     yield k.cost.timer_softirq
+    if k.preempt_rt:
+        # softirq_expiry_lock, which hrtimer_cancel() waits for.
+        migrate_disable(cpu)
     while base.soft and base.soft[0].expires_ns <= k.now_ns:
         yield from _run_hrtimer(k, cpu, base.soft.pop(0))
     _reprogram(cpu)
+    if k.preempt_rt:
+        yield from migrate_enable(k, cpu)
 
 
 def _run_hrtimer(k: Kernel, cpu: Cpu, timer: HrTimer) -> Path:
@@ -191,7 +216,7 @@ def _run_hrtimer(k: Kernel, cpu: Cpu, timer: HrTimer) -> Path:
     saved = cpu.irqs_disabled
     if k.release.hrtimer_cancels_first:
         cpu.irqs_disabled = True
-        trace(k, cpu, k.events.intern(HRTIMER_CANCEL, timer.address))
+        trace(k, cpu, k.events.intern(HRTIMER_CANCEL, timer.address), depth=1)
         cpu.irqs_disabled = saved
     event = k.events.intern(
         HRTIMER_EXPIRE_ENTRY, timer.address, k.now_ns + k.trace_clock_ns, timer.symbol
@@ -249,7 +274,8 @@ def _reprogram(cpu: Cpu, in_interrupt: bool = False) -> None:
     """
     base = cpu.hrtimers
     times = [queue[0].expires_ns for queue in (base.hard, base.soft) if queue]
-    if cpu.softirq_pending >> HRTIMER_SOFTIRQ & 1 and base.soft:
+    pending = cpu.softirq_pending | cpu.pending_timer_softirq
+    if pending >> HRTIMER_SOFTIRQ & 1 and base.soft:
         times = [queue[0].expires_ns for queue in (base.hard,) if queue]
     if times:
         base.clock_event.set_next_event(min(times))

@@ -1,7 +1,8 @@
 """Locks: spin locks, plain and with interrupts or bottom halves off; mutexes.
 
 A spin lock that is held makes others spin, in the order in which they came.  A mutex that is
-held makes others sleep, unless its owner runs on another CPU: it may be free soon.
+held makes others sleep, unless its owner runs on another CPU: it may be free soon.  On
+PREEMPT_RT both are what kernel/rtmutex.py says.
 
 Source: kernel/locking/spinlock.c, kernel/locking/qspinlock.c; include/linux/spinlock_api_smp.h;
 kernel/locking/mutex.c: __mutex_lock, mutex_optimistic_spin, __mutex_unlock_slowpath.
@@ -12,6 +13,13 @@ from __future__ import annotations
 from irqsim.errors import LimitError
 from irqsim.events import TASK_UNINTERRUPTIBLE
 from irqsim.kernel.preempt import PREEMPT_OFFSET
+from irqsim.kernel.rtmutex import (
+    RtMutex,
+    rt_mutex_lock,
+    rt_mutex_unlock,
+    rt_spin_lock,
+    rt_spin_unlock,
+)
 from irqsim.kernel.sched import might_sleep, preempt_check_resched, schedule
 from irqsim.kernel.softirq import local_bh_disable, local_bh_enable
 from irqsim.kernel.spin import spin_until
@@ -22,12 +30,14 @@ from irqsim.kernel.wakeup import wake_up_process
 class SpinLock:
     """A spinlock_t.  Changed by the functions below only."""
 
-    __slots__ = ("flags", "name", "owner", "waiters")
+    __slots__ = ("flags", "name", "owner", "rtmutex", "waiters")
 
     name: str
     owner: int
     """The CPU that holds it; -1 when nobody does."""
     waiters: list[int]
+    rtmutex: RtMutex
+    """What it is on PREEMPT_RT; the other fields are unused there."""
     flags: bool
     """What spin_lock_irqsave() found: whether interrupts were off."""
 
@@ -36,6 +46,7 @@ class SpinLock:
         self.owner = -1
         self.waiters = []
         self.flags = False
+        self.rtmutex = RtMutex(name)
 
 
 def spin_lock(k: Kernel, cpu: Cpu, lock: SpinLock) -> Path:
@@ -43,6 +54,9 @@ def spin_lock(k: Kernel, cpu: Cpu, lock: SpinLock) -> Path:
 
     Raises LimitError where this CPU holds it itself: a real one hangs there.
     """
+    if k.preempt_rt:
+        yield from rt_spin_lock(k, cpu, lock.rtmutex)
+        return
     if k.preempt_count_built:
         cpu.preempt_count += PREEMPT_OFFSET
     yield from _acquire(k, cpu, lock)
@@ -50,6 +64,9 @@ def spin_lock(k: Kernel, cpu: Cpu, lock: SpinLock) -> Path:
 
 def spin_unlock(k: Kernel, cpu: Cpu, lock: SpinLock) -> Path:
     """Release a lock."""
+    if k.preempt_rt:
+        yield from rt_spin_unlock(k, cpu, lock.rtmutex)
+        return
     lock.owner = -1
     if k.preempt_count_built:
         cpu.preempt_count -= PREEMPT_OFFSET
@@ -58,7 +75,10 @@ def spin_unlock(k: Kernel, cpu: Cpu, lock: SpinLock) -> Path:
 
 
 def spin_lock_irqsave(k: Kernel, cpu: Cpu, lock: SpinLock) -> Path:
-    """Switch interrupts off and take a lock."""
+    """Switch interrupts off and take a lock; on PREEMPT_RT they stay as they are."""
+    if k.preempt_rt:
+        yield from spin_lock(k, cpu, lock)
+        return
     saved, cpu.irqs_disabled = cpu.irqs_disabled, True
     yield from spin_lock(k, cpu, lock)
     lock.flags = saved
@@ -66,6 +86,9 @@ def spin_lock_irqsave(k: Kernel, cpu: Cpu, lock: SpinLock) -> Path:
 
 def spin_unlock_irqrestore(k: Kernel, cpu: Cpu, lock: SpinLock) -> Path:
     """Release a lock and put interrupts back to what they were when it was taken."""
+    if k.preempt_rt:
+        yield from spin_unlock(k, cpu, lock)
+        return
     lock.owner = -1
     cpu.irqs_disabled = lock.flags
     yield k.cost.local_irq
@@ -76,13 +99,19 @@ def spin_unlock_irqrestore(k: Kernel, cpu: Cpu, lock: SpinLock) -> Path:
 
 def spin_lock_bh(k: Kernel, cpu: Cpu, lock: SpinLock) -> Path:
     """Switch bottom halves off and take a lock."""
-    local_bh_disable(cpu)
-    yield from _acquire(k, cpu, lock)
+    yield from local_bh_disable(k, cpu)
+    if k.preempt_rt:
+        yield from spin_lock(k, cpu, lock)
+    else:
+        yield from _acquire(k, cpu, lock)
 
 
 def spin_unlock_bh(k: Kernel, cpu: Cpu, lock: SpinLock) -> Path:
     """Release a lock, and let softirqs run."""
-    lock.owner = -1
+    if k.preempt_rt:
+        yield from spin_unlock(k, cpu, lock)
+    else:
+        lock.owner = -1
     yield from local_bh_enable(k, cpu)
 
 
@@ -107,16 +136,19 @@ def _acquire(k: Kernel, cpu: Cpu, lock: SpinLock) -> Path:
 class Mutex:
     """A struct mutex.  Changed by the functions below only."""
 
-    __slots__ = ("name", "owner", "waiters")
+    __slots__ = ("name", "owner", "rtmutex", "waiters")
 
     name: str
     owner: Task | None
     waiters: list[Task]
+    rtmutex: RtMutex
+    """What it is on PREEMPT_RT; the other fields are unused there."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.owner = None
         self.waiters = []
+        self.rtmutex = RtMutex(name)
 
 
 def mutex_lock(k: Kernel, cpu: Cpu, mutex: Mutex) -> Path:
@@ -124,6 +156,9 @@ def mutex_lock(k: Kernel, cpu: Cpu, mutex: Mutex) -> Path:
 
     Raises LimitError where this task holds it itself: a real one hangs there.
     """
+    if k.preempt_rt:
+        yield from rt_mutex_lock(k, cpu, mutex.rtmutex)
+        return
     task = cpu.current
     if mutex.owner is task:
         raise LimitError(
@@ -149,6 +184,9 @@ def mutex_lock(k: Kernel, cpu: Cpu, mutex: Mutex) -> Path:
 
 def mutex_unlock(k: Kernel, cpu: Cpu, mutex: Mutex) -> Path:
     """Release a mutex, and wake the first that waits for it."""
+    if k.preempt_rt:
+        yield from rt_mutex_unlock(k, cpu, mutex.rtmutex)
+        return
     mutex.owner = None
     yield k.cost.local_irq
     if mutex.waiters:

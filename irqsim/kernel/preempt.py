@@ -21,6 +21,15 @@ SOFTIRQ_MASK: Final = 0x0000FF00
 HARDIRQ_MASK: Final = 0x000F0000
 NMI_MASK: Final = 0x00F00000
 
+ATOMIC_MASK: Final = 0xFFFFFFFF
+"""What makes a context atomic: anything that is counted."""
+RT_ATOMIC_MASK: Final = ATOMIC_MASK & ~SOFTIRQ_MASK
+"""The same on PREEMPT_RT, where softirqs and bottom halves off are a task's own affair.
+
+Source: include/linux/preempt.h: softirq_count() of CONFIG_PREEMPT_RT is current's
+softirq_disable_cnt, no part of preempt_count.
+"""
+
 IN_INTERRUPT_MASK: Final = NMI_MASK | HARDIRQ_MASK | SOFTIRQ_MASK
 """Releases before 5.8 have one NMI bit (0x1fff00); the model never nests NMIs, so the wider
 mask answers alike."""

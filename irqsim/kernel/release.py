@@ -63,6 +63,10 @@ class Release:
     (since 6.9)."""
     dump_has_uid: bool
     """A report names the user of the task as well (since 6.12)."""
+    has_ktimers: bool
+    """On PREEMPT_RT timers expire in ktimers/N (RT patches since 5.16)."""
+    rt_is_lazy: bool
+    """PREEMPT_RT has PREEMPT_LAZY, with columns of its own (RT patches until 6.6)."""
     nr_arm64_ipis: int
     """SGIs that arm64 requests: all eight where backtraces and KGDB have theirs (since 6.7)."""
     kthread_pids: tuple[int, int, int]
@@ -102,6 +106,8 @@ RELEASES: Final[tuple[Release, ...]] = (
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
         dump_has_uid=False,
+        has_ktimers=False,
+        rt_is_lazy=True,
         nr_arm64_ipis=7,
         kthread_pids=(9, 12, 14),
         warns_of_broken_affinity=True,
@@ -131,6 +137,8 @@ RELEASES: Final[tuple[Release, ...]] = (
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
         dump_has_uid=False,
+        has_ktimers=False,
+        rt_is_lazy=True,
         nr_arm64_ipis=7,
         kthread_pids=(12, 14, 15),
         warns_of_broken_affinity=True,
@@ -160,6 +168,8 @@ RELEASES: Final[tuple[Release, ...]] = (
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
         dump_has_uid=False,
+        has_ktimers=True,
+        rt_is_lazy=True,
         nr_arm64_ipis=7,
         kthread_pids=(13, 15, 17),
         warns_of_broken_affinity=False,
@@ -189,6 +199,8 @@ RELEASES: Final[tuple[Release, ...]] = (
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
         dump_has_uid=False,
+        has_ktimers=True,
+        rt_is_lazy=True,
         nr_arm64_ipis=7,
         kthread_pids=(16, 20, 21),
         warns_of_broken_affinity=False,
@@ -218,6 +230,8 @@ RELEASES: Final[tuple[Release, ...]] = (
         msleep_adds_one=False,
         irq_threads_move_at_once=True,
         dump_has_uid=True,
+        has_ktimers=False,
+        rt_is_lazy=False,
         nr_arm64_ipis=8,
         kthread_pids=(16, 20, 21),
         warns_of_broken_affinity=False,

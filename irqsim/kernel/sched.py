@@ -18,6 +18,7 @@ from irqsim.events import (
     SCHED_SWITCH,
     TASK_PREEMPTED,
     TASK_RUNNING,
+    TASK_UNINTERRUPTIBLE,
 )
 from irqsim.kernel import eevdf, fair, rt
 from irqsim.kernel.frame import Frame
@@ -32,6 +33,7 @@ from irqsim.kernel.smp import (
 from irqsim.kernel.state import (
     MAX_RT_PRIO,
     SWITCH,
+    TASK_RTLOCK_WAIT,
     Cpu,
     Kernel,
     Path,
@@ -46,6 +48,7 @@ UPTIME_NS: Final = 10_000_000_000
 _DEPTH_WAKING: Final = 2
 _DEPTH_WAKEUP: Final = 3
 _DEPTH_SWITCH: Final = 2
+_DEPTH_RESCHED: Final = 3
 
 
 class RunQueue:
@@ -144,32 +147,48 @@ def wake_runnable(k: Kernel, cpu: Cpu | None, target: Cpu, task: Task) -> None:
     check_preempt_curr(k, cpu, target, task)
 
 
-def check_preempt_curr(k: Kernel, cpu: Cpu | None, target: Cpu, task: Task) -> None:
+def check_preempt_curr(
+    k: Kernel, cpu: Cpu | None, target: Cpu, task: Task, depth: int = _DEPTH_RESCHED
+) -> None:
     """Ask the target's task to make room if the woken one goes before it.
+
+    `depth` is what the locks held here add to the preemption depth.
 
     Source: kernel/sched/core.c: check_preempt_curr (wakeup_preempt since 6.6).
     """
     current = target.current
+    is_fair = False
     if current is target.idle:
         preempts = True
     elif task.prio < MAX_RT_PRIO or current.prio < MAX_RT_PRIO:
         preempts = task.prio < current.prio
     else:
+        is_fair = True
         preempts = fair.preempts_at_wakeup(k, target, current, task)
-    if preempts:
-        resched_curr(k, cpu, target)
+    if preempts and is_fair:
+        resched_curr_lazy(k, cpu, target, depth)
+    elif preempts:
+        resched_curr(k, cpu, target, depth)
 
 
 def send(
-    k: Kernel, cpu: Cpu | None, target: Cpu, number: int, callsite: str, callback: str
+    k: Kernel,
+    cpu: Cpu | None,
+    target: Cpu,
+    number: int,
+    callsite: str,
+    callback: str,
+    depth: int,
 ) -> None:
     if cpu is None:
         send_ipi(k, target.number, 1 << target.number, number)
     else:
-        smp_cross_call(k, cpu, target, number, callsite, callback)
+        smp_cross_call(k, cpu, target, number, callsite, callback, depth)
 
 
-def resched_curr(k: Kernel, cpu: Cpu | None, target: Cpu) -> None:
+def resched_curr(
+    k: Kernel, cpu: Cpu | None, target: Cpu, depth: int = _DEPTH_RESCHED
+) -> None:
     """Have the target's current task call schedule() soon.
 
     On another CPU only the thread's flag is set; the IPI that follows folds it.
@@ -181,7 +200,27 @@ def resched_curr(k: Kernel, cpu: Cpu | None, target: Cpu) -> None:
     if target is cpu:
         fold_need_resched(k, target)
     else:
-        send(k, cpu, target, k.ipi.reschedule, SENT_BY_PREEMPTION, NOTHING_CALLED)
+        send(k, cpu, target, k.ipi.reschedule, SENT_BY_PREEMPTION, NOTHING_CALLED, depth)
+
+
+def resched_curr_lazy(
+    k: Kernel, cpu: Cpu | None, target: Cpu, depth: int = _DEPTH_RESCHED
+) -> None:
+    """The same between fair tasks: with PREEMPT_LAZY not before the locks are released.
+
+    Source: kernel/sched/core.c of the RT patches: resched_curr_lazy.
+    """
+    if not k.preempt_lazy:
+        resched_curr(k, cpu, target, depth)
+    elif not need_resched(target):
+        target.tif_need_resched_lazy = True
+        if target is not cpu:
+            send(k, cpu, target, k.ipi.reschedule, SENT_BY_PREEMPTION, NOTHING_CALLED, depth)
+
+
+def need_resched(cpu: Cpu) -> bool:
+    """Whether the CPU's task has been asked to give way, lazily or not."""
+    return cpu.tif_need_resched or cpu.tif_need_resched_lazy
 
 
 def fold_need_resched(k: Kernel, cpu: Cpu) -> None:
@@ -205,15 +244,21 @@ def schedule(k: Kernel, cpu: Cpu, preempt: bool = False) -> Path:
     """
     task = cpu.current
     blocks = not preempt and task.state != TASK_RUNNING
-    if blocks and cpu.preempt_count:
+    if blocks and cpu.preempt_count & k.atomic_mask:
         _schedule_bug(k, cpu)
-    if blocks and task.before_sleep is not None:
+    # Waiting for a spin lock does not count as sleeping to a worker's pool.
+    sleeps = blocks and task.state != TASK_RTLOCK_WAIT
+    if sleeps and task.before_sleep is not None:
         yield from task.before_sleep()
     cpu.irqs_disabled = True
     yield k.cost.context_switch
     update_curr(k, cpu)
-    cpu.tif_need_resched = cpu.preempt_need_resched = False
+    cpu.tif_need_resched = cpu.preempt_need_resched = cpu.tif_need_resched_lazy = False
+    if task.migration_disabled:
+        task.rcu_blocked = True
     prev_state = TASK_PREEMPTED if preempt else task.state
+    if prev_state == TASK_RTLOCK_WAIT:
+        prev_state = TASK_UNINTERRUPTIBLE
     runs_on = preempt or task.state == TASK_RUNNING
     if not runs_on and task is not cpu.idle:
         task.is_requeued = False
@@ -225,14 +270,14 @@ def schedule(k: Kernel, cpu: Cpu, preempt: bool = False) -> Path:
         cpu.preempt_count = following.preempt_count
         cpu.current = following
         cpu.nr_switches += 1
-        if following is not cpu.idle and following is not cpu.ksoftirqd:
+        if following not in (cpu.idle, cpu.ksoftirqd, cpu.rcuc) and task is not cpu.rcuc:
             cpu.tick.rcu_wanted = True
         yield SWITCH
         cpu = k.cpus[task.cpu]
         yield k.cost.switch_to
     cpu.irqs_disabled = False
     yield 0
-    if blocks and task.after_sleep is not None:
+    if sleeps and task.after_sleep is not None:
         task.after_sleep()
 
 
@@ -312,7 +357,7 @@ def cond_resched(k: Kernel, cpu: Cpu) -> Path:
 
     Source: kernel/sched/core.c: __cond_resched.
     """
-    if cpu.tif_need_resched and not k.preemption and not cpu.preempt_count:
+    if cpu.tif_need_resched and not k.preemption and not cpu.preempt_count & k.atomic_mask:
         yield from schedule(k, cpu, preempt=True)
 
 
@@ -330,13 +375,20 @@ def preempt_check_resched(k: Kernel, cpu: Cpu) -> Path:
 
     Source: include/linux/preempt.h; kernel/sched/core.c: preempt_schedule.
     """
-    if (
-        k.preemption
-        and cpu.tif_need_resched
-        and not cpu.preempt_count
-        and not cpu.irqs_disabled
-    ):
+    if not cpu.irqs_disabled and may_be_preempted(k, cpu):
         yield from schedule(k, cpu, preempt=True)
+
+
+def may_be_preempted(k: Kernel, cpu: Cpu) -> bool:
+    """Whether kernel code is to give way here and now, where interrupts are on.
+
+    Source: kernel/sched/core.c: preempt_schedule; of the RT patches: preemptible_lazy.
+    """
+    if not k.preemption or cpu.preempt_count & k.atomic_mask:
+        return False
+    return cpu.tif_need_resched or (
+        cpu.tif_need_resched_lazy and not cpu.current.migration_disabled
+    )
 
 
 def sched_yield(k: Kernel, cpu: Cpu) -> Path:
@@ -368,7 +420,7 @@ def update_curr(k: Kernel, cpu: Cpu) -> None:
     task.exec_start_ns = k.now_ns
     task.sum_exec_ns += delta_ns
     if task.prio >= MAX_RT_PRIO and fair.charge(k, cpu, task, delta_ns) and k.recorded is None:
-        resched_curr(k, cpu, cpu)
+        resched_curr_lazy(k, cpu, cpu)
 
 
 def scheduler_tick(k: Kernel, cpu: Cpu) -> None:
@@ -382,6 +434,6 @@ def scheduler_tick(k: Kernel, cpu: Cpu) -> None:
     update_curr(k, cpu)
     if task.prio >= MAX_RT_PRIO:
         if fair.preempts_at_tick(k, cpu, task):
-            resched_curr(k, cpu, cpu)
+            resched_curr_lazy(k, cpu, cpu)
     elif rt.preempts_at_tick(k, cpu.rq, task):
         resched_curr(k, cpu, cpu)

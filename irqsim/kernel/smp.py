@@ -22,10 +22,13 @@ NOTHING_CALLED: Final = "0x0"
 
 
 def smp_cross_call(
-    k: Kernel, cpu: Cpu, target: Cpu, number: int, callsite: str, callback: str
+    k: Kernel, cpu: Cpu, target: Cpu, number: int, callsite: str, callback: str, depth: int = 0
 ) -> None:
-    """Raise IPI `number` on another CPU; the signal arrives a moment later."""
-    _trace_ipi(k, cpu, target, number, callsite, callback)
+    """Raise IPI `number` on another CPU; the signal arrives a moment later.
+
+    `depth` is what the sender's locks add to the preemption depth.
+    """
+    _trace_ipi(k, cpu, target, number, callsite, callback, depth)
     send_ipi(k, cpu.number, 1 << target.number, number)
 
 
@@ -42,13 +45,13 @@ def ipi_to_self(k: Kernel, cpu: Cpu, number: int, callsite: str, callback: str) 
 
 
 def _trace_ipi(
-    k: Kernel, cpu: Cpu, target: Cpu, number: int, callsite: str, callback: str
+    k: Kernel, cpu: Cpu, target: Cpu, number: int, callsite: str, callback: str, depth: int = 0
 ) -> None:
     """Releases that have it (since 6.4) log ipi_send_cpu before ipi_raise."""
     if k.release.traces_ipi_senders:
-        trace(k, cpu, k.events.intern(IPI_SEND_CPU, target.number, callsite, callback))
+        trace(k, cpu, k.events.intern(IPI_SEND_CPU, target.number, callsite, callback), depth)
     mask = mask_value(k, 1 << target.number)
-    trace(k, cpu, k.events.intern(IPI_RAISE, mask, k.ipi.reasons[number]))
+    trace(k, cpu, k.events.intern(IPI_RAISE, mask, k.ipi.reasons[number]), depth)
 
 
 def mask_value(k: Kernel, mask: int) -> Value:
@@ -91,4 +94,5 @@ def smp_call_function_single_async(
         return
     target.call_queue.append(function)
     if len(target.call_queue) == 1:
-        smp_cross_call(k, cpu, target, k.ipi.call_function, SENT_BY_CALL, CALLED)
+        # Its own preempt_disable().
+        smp_cross_call(k, cpu, target, k.ipi.call_function, SENT_BY_CALL, CALLED, depth=1)

@@ -34,7 +34,14 @@ from irqsim.kernel.preempt import (
     SOFTIRQ_OFFSET,
 )
 from irqsim.kernel.printk import KERN_WARNING, printk
-from irqsim.kernel.sched import cond_resched, preempt_check_resched, schedule, start_task
+from irqsim.kernel.sched import (
+    cond_resched,
+    need_resched,
+    preempt_check_resched,
+    schedule,
+    start_task,
+)
+from irqsim.kernel.softirq_ctrl import bh_disable_rt, bh_enable_rt, is_preemptible
 from irqsim.kernel.spin import spin_until
 from irqsim.kernel.state import Cpu, Kernel, Path
 from irqsim.kernel.trace import trace
@@ -56,7 +63,7 @@ SOFTIRQ_NOW_MASK: Final = 1 << HI_SOFTIRQ | 1 << TASKLET_SOFTIRQ
 """Vectors that do not wait for a ksoftirqd that is runnable (since 4.17)."""
 
 # Indices into Kernel.softirq_events.
-_RAISE: Final = 0
+RAISE: Final = 0
 _ENTRY: Final = 1
 _EXIT: Final = 2
 
@@ -66,7 +73,7 @@ _EXIT: Final = 2
 
 def raise_softirq_no_wake(k: Kernel, cpu: Cpu, vec: int) -> None:
     """__raise_softirq_irqoff(): mark a vector pending; interrupts are off."""
-    trace(k, cpu, k.softirq_events[_RAISE][vec])
+    trace(k, cpu, k.softirq_events[RAISE][vec])
     cpu.softirq_pending |= 1 << vec
 
 
@@ -77,9 +84,9 @@ def raise_softirq(k: Kernel, cpu: Cpu, vec: int) -> Path:
     """
     saved = cpu.irqs_disabled
     cpu.irqs_disabled = True
-    trace(k, cpu, k.softirq_events[_RAISE][vec])
+    trace(k, cpu, k.softirq_events[RAISE][vec])
     cpu.softirq_pending |= 1 << vec
-    if not cpu.preempt_count & IN_INTERRUPT_MASK:
+    if not cpu.preempt_count & IN_INTERRUPT_MASK and not cpu.softirq_ctrl_cnt:
         yield from wakeup_softirqd(k, cpu)
     if k.cost.softirq_raise:
         yield k.cost.softirq_raise
@@ -117,7 +124,9 @@ def handle_softirqs(k: Kernel, cpu: Cpu) -> Path:
     entry, exit_ = k.softirq_events[_ENTRY], k.softirq_events[_EXIT]
     actions, counts = k.softirq_vec, cpu.kstat_softirqs
     pending = cpu.softirq_pending
-    cpu.preempt_count += SOFTIRQ_OFFSET
+    # On PREEMPT_RT the caller has it already, with the lock that goes with it.
+    offset = 0 if k.preempt_rt else SOFTIRQ_OFFSET
+    cpu.preempt_count += offset
     while True:
         cpu.softirq_pending = 0
         cpu.irqs_disabled = False
@@ -139,14 +148,14 @@ def handle_softirqs(k: Kernel, cpu: Cpu) -> Path:
         if not pending:
             break
         passes -= 1
-        goes_on = k.jiffies < end and not cpu.tif_need_resched
+        goes_on = k.jiffies < end and not need_resched(cpu)
         if k.recorded is not None and cpu.current is not cpu.ksoftirqd:
             goes_on = k.recorded.goes_on(cpu, goes_on)
         if goes_on and passes > 0:
             continue
         yield from wakeup_softirqd(k, cpu)
         break
-    cpu.preempt_count -= SOFTIRQ_OFFSET
+    cpu.preempt_count -= offset
 
 
 def do_softirq(k: Kernel, cpu: Cpu) -> Path:
@@ -176,13 +185,31 @@ def run_ksoftirqd(k: Kernel, cpu: Cpu) -> Path:
             task.state = TASK_INTERRUPTIBLE
             yield from schedule(k, cpu)
             continue
-        cpu.irqs_disabled = True
-        yield from handle_softirqs(k, cpu)
-        cpu.irqs_disabled = False
-        yield 0
+        yield from ksoftirqd_run_begin(k, cpu)
+        if cpu.softirq_pending:
+            yield from handle_softirqs(k, cpu)
+        yield from ksoftirqd_run_end(k, cpu)
         if k.recorded is not None:
             yield from k.recorded.after_softirqs(cpu)
         yield from cond_resched(k, cpu)
+
+
+def ksoftirqd_run_begin(k: Kernel, cpu: Cpu) -> Path:
+    """Interrupts off; on PREEMPT_RT this is also where softirqs begin to be served.
+
+    Source: kernel/softirq.c: ksoftirqd_run_begin.
+    """
+    if k.preempt_rt:
+        yield from bh_disable_rt(k, cpu, SOFTIRQ_OFFSET)
+    cpu.irqs_disabled = True
+
+
+def ksoftirqd_run_end(k: Kernel, cpu: Cpu) -> Path:
+    """Undo ksoftirqd_run_begin()."""
+    if k.preempt_rt:
+        yield from bh_enable_rt(k, cpu, SOFTIRQ_OFFSET, True)
+    cpu.irqs_disabled = False
+    yield 0
 
 
 def _preempt_count_leak(k: Kernel, cpu: Cpu, vec: int, count: int) -> None:
@@ -200,9 +227,15 @@ def _preempt_count_leak(k: Kernel, cpu: Cpu, vec: int, count: int) -> None:
 # -- bottom halves off -------------------------------------------------------------------
 
 
-def local_bh_disable(cpu: Cpu) -> None:
-    """Keep softirqs from running on this CPU.  Source: include/linux/bottom_half.h."""
-    cpu.preempt_count += SOFTIRQ_DISABLE_OFFSET
+def local_bh_disable(k: Kernel, cpu: Cpu) -> Path:
+    """Keep softirqs from running on this CPU; on PREEMPT_RT wait until nobody else does.
+
+    Source: include/linux/bottom_half.h.
+    """
+    if k.preempt_rt:
+        yield from bh_disable_rt(k, cpu, SOFTIRQ_DISABLE_OFFSET)
+    else:
+        cpu.preempt_count += SOFTIRQ_DISABLE_OFFSET
 
 
 def local_bh_enable(k: Kernel, cpu: Cpu) -> Path:
@@ -211,11 +244,38 @@ def local_bh_enable(k: Kernel, cpu: Cpu) -> Path:
     One count of preempt_disable() is kept until they are done, on every kernel.
     Source: kernel/softirq.c: __local_bh_enable_ip.
     """
+    if k.preempt_rt:
+        yield from _local_bh_enable_rt(k, cpu)
+        return
     cpu.preempt_count -= SOFTIRQ_DISABLE_OFFSET - PREEMPT_OFFSET
     if cpu.softirq_pending and not cpu.preempt_count & IN_INTERRUPT_MASK:
         yield from do_softirq(k, cpu)
     cpu.preempt_count -= PREEMPT_OFFSET
     yield from preempt_check_resched(k, cpu)
+
+
+def _local_bh_enable_rt(k: Kernel, cpu: Cpu) -> Path:
+    """At the outermost level run what is pending, still under the lock.
+
+    Where the task cannot be preempted, softirqs are left to ksoftirqd.  There is no look at
+    need_resched at the end: interrupts are off up to there.
+    Source: kernel/softirq.c: __local_bh_enable_ip (CONFIG_PREEMPT_RT).
+    """
+    is_on = is_preemptible(k, cpu)
+    saved, cpu.irqs_disabled = cpu.irqs_disabled, True
+    count = SOFTIRQ_DISABLE_OFFSET
+    if cpu.softirq_ctrl_cnt == count and cpu.softirq_pending:
+        if is_on:
+            # What is left says that softirqs are being served.
+            count = SOFTIRQ_OFFSET
+            cpu.preempt_count -= count
+            cpu.softirq_ctrl_cnt -= count
+            yield from handle_softirqs(k, cpu)
+        else:
+            yield from wakeup_softirqd(k, cpu)
+    yield from bh_enable_rt(k, cpu, count, is_on)
+    cpu.irqs_disabled = saved
+    yield 0
 
 
 # -- tasklets ----------------------------------------------------------------------------
@@ -294,7 +354,7 @@ def tasklet_kill(k: Kernel, cpu: Cpu, tasklet: Tasklet) -> Path:
     task = cpu.current
 
     def is_over() -> bool:
-        return not tasklet.sched or k.cpus[task.cpu].tif_need_resched
+        return not tasklet.sched or need_resched(k.cpus[task.cpu])
 
     while tasklet.sched:
         yield from spin_until(k, is_over, what)

@@ -13,13 +13,24 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Final
 
-from irqsim.events import TASK_RUNNING
 from irqsim.kernel.cputime import CpuTime
 from irqsim.kernel.frame import Frame
+from irqsim.kernel.task import (
+    DEFAULT_PRIO,
+    MAX_RT_PRIO,
+    SCHED_FIFO,
+    SCHED_IDLE,
+    SCHED_NORMAL,
+    SCHED_RR,
+    TASK_NEW,
+    TASK_RTLOCK_WAIT,
+    Path,
+    Task,
+)
 
 if TYPE_CHECKING:
     from irqsim.clock import EventQueue
-    from irqsim.events import Context, Event, EventTable, Record
+    from irqsim.events import Event, EventTable, Record
     from irqsim.kernel.costs import CostTable
     from irqsim.kernel.cpu import Hotplug
     from irqsim.kernel.dev import SoftnetData
@@ -32,14 +43,20 @@ if TYPE_CHECKING:
     from irqsim.kernel.irq.storm import StormDetector
     from irqsim.kernel.recorded import Recorded
     from irqsim.kernel.release import Release
+    from irqsim.kernel.rtmutex import RtMutex
     from irqsim.kernel.sched import RunQueue
     from irqsim.kernel.softirq import Tasklet
     from irqsim.kernel.tick import TickSched
     from irqsim.kernel.timer import TimerBase
     from irqsim.kernel.workqueue import WorkerPools
 
-Path = Generator[int, None, None]
-"""Kernel code that takes time."""
+# Tasks are found here too.
+__all__ = [
+    "DEFAULT_PRIO", "IDLE", "MAX_RT_PRIO", "PANIC", "SCHED_FIFO", "SCHED_IDLE", "SCHED_NORMAL",
+    "SCHED_RR", "SWITCH", "TASK_NEW", "TASK_RTLOCK_WAIT", "Cpu", "Frame", "HandlerPath", "Kernel",
+    "Path", "Task",
+]  # fmt: skip
+
 HandlerPath = Generator[int, None, int]
 """A handler: takes time and returns an irqreturn_t."""
 
@@ -49,143 +66,6 @@ SWITCH: Final = -2
 """Yielded: the CPU's `current` has changed; go on with that task's frames."""
 PANIC: Final = -3
 """Yielded: the machine stops here."""
-
-TASK_NEW: Final = 0x800
-"""Not started yet: nothing but its start wakes it."""
-
-MAX_RT_PRIO: Final = 100
-DEFAULT_PRIO: Final = 120
-
-SCHED_NORMAL: Final = 0
-SCHED_FIFO: Final = 1
-SCHED_RR: Final = 2
-SCHED_IDLE: Final = 5
-
-
-class Task:
-    """A task_struct, as far as interrupts and the scheduler need one."""
-
-    __slots__ = (
-        "after_sleep",
-        "allowed",
-        "before_sleep",
-        "comm",
-        "contexts",
-        "cpu",
-        "deadline_ns",
-        "exec_start_ns",
-        "fpsimd_cpu",
-        "frames",
-        "has_mm",
-        "in_user",
-        "is_delayed",
-        "is_per_cpu",
-        "is_requeued",
-        "nice",
-        "on_rq",
-        "pid",
-        "policy",
-        "preempt_count",
-        "prio",
-        "protected_ns",
-        "slice_start_ns",
-        "state",
-        "sum_exec_ns",
-        "tgid",
-        "time_slice",
-        "vlag_ns",
-        "vruntime_ns",
-        "weight",
-    )
-
-    # Fixed when the task is made.
-    comm: str
-    pid: int
-    tgid: int
-    allowed: tuple[int, ...]
-    """CPUs on which it may run, ascending."""
-    has_mm: bool
-    """A user's process, not a kernel thread."""
-    is_per_cpu: bool
-    """A kernel thread that belongs to its CPU and stays there (KTHREAD_IS_PER_CPU)."""
-    before_sleep: Callable[[], Path] | None
-    """A kworker's, called when it blocks: its pool may want another one."""
-    after_sleep: Callable[[], None] | None
-
-    # The scheduler's (kernel/sched.py).
-    state: int
-    on_rq: bool
-    cpu: int
-    policy: int
-    prio: int
-    """As traces print it: 0 to 99 real-time, 120 + nice otherwise."""
-    nice: int
-    weight: int
-    vruntime_ns: int
-    deadline_ns: int
-    """Virtual time by which its slice is used up (EEVDF)."""
-    protected_ns: int
-    """deadline_ns when it was last picked: while they are the same, it keeps the CPU unless it is
-    ahead of the others (EEVDF)."""
-    vlag_ns: int
-    """While it sleeps: how far it was behind the others, and will be when it wakes (EEVDF)."""
-    is_delayed: bool
-    """It sleeps, and stays in the queue until it is no longer ahead of the others (EEVDF)."""
-    exec_start_ns: int
-    sum_exec_ns: int
-    slice_start_ns: int
-    """sum_exec_ns when it was last switched to."""
-    time_slice: int
-    """Ticks left of a SCHED_RR task's slice."""
-    is_requeued: bool
-    """A real-time task that is to go behind its equals at the next switch."""
-
-    # The engine's, while the task does not run.
-    frames: list[Frame]
-    preempt_count: int
-
-    # Its own code's.
-    in_user: bool
-
-    # kernel/entry.py's.
-    fpsimd_cpu: int
-    """Where its floating-point registers were loaded last."""
-
-    # kernel/trace.py's cache.
-    contexts: dict[int, dict[int, Context]]
-    """By CPU, and by what else makes a context."""
-
-    def __init__(self, comm: str, pid: int, allowed: tuple[int, ...]) -> None:
-        self.comm = comm
-        self.pid = pid
-        self.tgid = pid
-        self.allowed = allowed
-        self.has_mm = False
-        self.is_per_cpu = False
-        self.before_sleep = None
-        self.after_sleep = None
-        self.state = TASK_RUNNING
-        self.on_rq = False
-        self.cpu = allowed[0]
-        self.policy = SCHED_NORMAL
-        self.prio = DEFAULT_PRIO
-        self.nice = 0
-        self.weight = 1024
-        self.vruntime_ns = 0
-        self.deadline_ns = 0
-        self.protected_ns = -1
-        self.vlag_ns = 0
-        self.is_delayed = False
-        self.exec_start_ns = 0
-        self.sum_exec_ns = 0
-        self.slice_start_ns = 0
-        self.time_slice = 0
-        self.is_requeued = False
-        self.frames = []
-        self.preempt_count = 0
-        self.in_user = False
-        self.fpsimd_cpu = -1
-        self.contexts = {}
 
 
 class Cpu:
@@ -202,17 +82,23 @@ class Cpu:
         "hrtimers",
         "idle",
         "irq_work_list",
+        "irq_workd",
         "irqs_disabled",
         "is_active",
         "is_online",
         "ksoftirqd",
         "kstat_softirqs",
+        "ktimersd",
         "nr_switches",
         "number",
+        "pending_timer_softirq",
         "preempt_count",
         "preempt_need_resched",
+        "rcuc",
         "rq",
         "since_ns",
+        "softirq_ctrl_cnt",
+        "softirq_ctrl_lock",
         "softirq_pending",
         "softnet",
         "stop_fn",
@@ -222,6 +108,7 @@ class Cpu:
         "tasklet_vec",
         "tick",
         "tif_need_resched",
+        "tif_need_resched_lazy",
         "time",
         "timers",
         "wake_list",
@@ -247,6 +134,9 @@ class Cpu:
     idle: Task
     rq: RunQueue
     tif_need_resched: bool
+    tif_need_resched_lazy: bool
+    """A fair task is to give way to another, but not before it lets go of its locks
+    (PREEMPT_LAZY)."""
     preempt_need_resched: bool
     nr_switches: int
     wake_list: list[Task]
@@ -258,12 +148,24 @@ class Cpu:
     kstat_softirqs: list[int]
     tasklet_vec: list[Tasklet]
     tasklet_hi_vec: list[Tasklet]
+    pending_timer_softirq: int
+    """TIMER and HRTIMER of hard interrupts, for ktimers/N (PREEMPT_RT)."""
+    ktimersd: Task | None
+    softirq_ctrl_cnt: int
+    """What the task that keeps bottom halves off has of the softirq bits, 0 if none does
+    (PREEMPT_RT)."""
+    softirq_ctrl_lock: RtMutex
+    """Held by that task (PREEMPT_RT)."""
+    rcuc: Task | None
+    """The thread that does what RCU is for elsewhere (PREEMPT_RT)."""
 
     # kernel/smp.py's.
     call_queue: list[Callable[[Cpu], Path | None]]
 
     # kernel/irq_work.py's.
     irq_work_list: list[Callable[[Cpu], Path]]
+    irq_workd: Task | None
+    """Runs them where the interrupt does not (PREEMPT_RT)."""
 
     # kernel/tick.py's, kernel/timer.py's, kernel/hrtimer.py's.
     tick: TickSched
@@ -302,6 +204,7 @@ class Cpu:
         self.irqs_disabled = False
         self.preempt_count = 0
         self.tif_need_resched = False
+        self.tif_need_resched_lazy = False
         self.preempt_need_resched = False
         self.nr_switches = 0
         self.wake_list = []
@@ -309,6 +212,10 @@ class Cpu:
         self.kstat_softirqs = [0] * 10
         self.tasklet_vec = []
         self.tasklet_hi_vec = []
+        self.pending_timer_softirq = 0
+        self.ktimersd = None
+        self.softirq_ctrl_cnt = 0
+        self.rcuc = None
         self.call_queue = []
         self.fpsimd_last = None
         self.stop_work = []
@@ -316,6 +223,7 @@ class Cpu:
         self.is_online = True
         self.is_active = True
         self.irq_work_list = []
+        self.irq_workd = None
         self.time = CpuTime()
 
 
@@ -324,6 +232,7 @@ class Kernel:
 
     __slots__ = (
         "arch",
+        "atomic_mask",
         "console",
         "cost",
         "cpus",
@@ -351,6 +260,9 @@ class Kernel:
         "nr_online",
         "power_on",
         "preempt_count_built",
+        "preempt_lazy",
+        "preempt_offset",
+        "preempt_rt",
         "preemption",
         "queue",
         "rcu",
@@ -388,6 +300,15 @@ class Kernel:
     """CONFIG_PREEMPT_VOLUNTARY: might_sleep() gives way."""
     preempt_count_built: bool
     """CONFIG_PREEMPT_COUNT: preempt_disable() and spin locks count."""
+    preempt_offset: int
+    """What one preempt_disable() adds to preempt_count: 0 where that is not counted."""
+    preempt_rt: bool
+    """CONFIG_PREEMPT_RT."""
+    preempt_lazy: bool
+    """CONFIG_PREEMPT_LAZY of the RT patches: fair tasks preempt each other lazily."""
+    atomic_mask: int
+    """Which bits of preempt_count forbid to preempt or to sleep: all of them, or on PREEMPT_RT
+    all but those of softirqs, which there belong to the task."""
     folds_need_resched: bool
     force_irqthreads: bool
     """`threadirqs`: handlers run in threads, softirqs of hard interrupts in ksoftirqd."""

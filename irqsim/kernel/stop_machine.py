@@ -23,6 +23,7 @@ from irqsim.kernel.sched import (
     might_sleep,
     move_queued_task,
     new_task,
+    preempt_check_resched,
     schedule,
     start_task,
 )
@@ -53,7 +54,11 @@ def set_cpus_allowed(k: Kernel, task: Task, allowed: tuple[int, ...]) -> Path:
         return
     cpu = k.cpus[task.cpu]
     cpu.stop_work.append(task)
+    # stop_one_cpu_nowait() and its caller switch preemption off, each for itself.
+    cpu.preempt_count += 2 * k.preempt_offset
     yield from wake_up_process(k, cpu, cpu.stopper)
+    cpu.preempt_count -= 2 * k.preempt_offset
+    yield from preempt_check_resched(k, k.cpus[task.cpu])
     yield from might_sleep(k, k.cpus[task.cpu])
     while task.cpu not in task.allowed:
         task.state = TASK_UNINTERRUPTIBLE
@@ -121,6 +126,7 @@ def move_to_allowed(k: Kernel, cpu: Cpu, task: Task, mover: Cpu | None = None) -
     moved = k.events.intern(
         SCHED_MIGRATE_TASK, task.comm, task.pid, task.prio, cpu.number, target.number
     )
-    trace(k, mover or cpu, moved)
+    # The task's lock and the run queue's.
+    trace(k, mover or cpu, moved, depth=2)
     move_queued_task(k, cpu, target, task)
-    check_preempt_curr(k, mover or cpu, target, task)
+    check_preempt_curr(k, mover or cpu, target, task, depth=2)

@@ -34,7 +34,9 @@ from irqsim.kernel.softirq import (
 )
 from irqsim.kernel.state import Cpu, Kernel
 from irqsim.kernel.timer import timers_due
+from irqsim.kernel.timersd import raise_timer_softirq, wake_timersd
 from irqsim.kernel.trace import trace
+from irqsim.kernel.wakeup import wake_up_process
 
 NO_DEPENDENCY: Final = 0
 
@@ -75,11 +77,15 @@ def tick_sched_timer(k: Kernel, cpu: Cpu, timer: HrTimer) -> TimerPath:
     if k.tick_do_timer_cpu == cpu.number:
         update_jiffies(k)
     if timers_due(k, cpu):
-        raise_softirq_no_wake(k, cpu, TIMER_SOFTIRQ)
+        raise_timer_softirq(k, cpu, TIMER_SOFTIRQ)
+        yield from wake_timersd(k, cpu)
         yield k.cost.softirq_raise
     if k.rcu and tick.rcu_wanted:
         tick.rcu_wanted = False
-        raise_softirq_no_wake(k, cpu, RCU_SOFTIRQ)
+        if cpu.rcuc is not None:
+            yield from wake_up_process(k, cpu, cpu.rcuc)
+        else:
+            raise_softirq_no_wake(k, cpu, RCU_SOFTIRQ)
         yield k.cost.softirq_raise
     scheduler_tick(k, cpu)
     if k.rcu and k.jiffies >= tick.next_balance:

@@ -23,6 +23,7 @@ from irqsim.events import (
     TIMER_START,
     Event,
 )
+from irqsim.kernel.migrate import migrate_disable, migrate_enable
 from irqsim.kernel.sched import schedule
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.trace import trace
@@ -140,7 +141,7 @@ def mod_timer(k: Kernel, cpu: Cpu, timer: TimerList, expires: int, target: Cpu) 
     timer.serial = base.serial
     base.pending.append(timer)
     saved, cpu.irqs_disabled = cpu.irqs_disabled, True
-    trace(k, cpu, _start_event(k, timer))
+    trace(k, cpu, _start_event(k, timer), depth=1)
     cpu.irqs_disabled = saved
     if target.tick.is_stopped and target.current is target.idle:
         target.tick.wants_look = True
@@ -153,7 +154,7 @@ def del_timer(k: Kernel, cpu: Cpu, timer: TimerList) -> bool:
     k.cpus[timer.cpu].timers.pending.remove(timer)
     timer.is_pending = False
     saved, cpu.irqs_disabled = cpu.irqs_disabled, True
-    trace(k, cpu, k.events.intern(TIMER_CANCEL, timer.address))
+    trace(k, cpu, k.events.intern(TIMER_CANCEL, timer.address), depth=1)
     cpu.irqs_disabled = saved
     return True
 
@@ -181,6 +182,9 @@ def run_timer_softirq(k: Kernel, cpu: Cpu) -> Path:
     """The action of TIMER: run the timers of each bucket whose jiffy has come."""
     base = cpu.timers
     yield k.cost.timer_softirq
+    if k.preempt_rt:
+        # The base's expiry_lock, which del_timer_sync() waits for.
+        migrate_disable(cpu)
     while True:
         first = base.next_expiry
         if first is None or first > k.jiffies:
@@ -192,6 +196,8 @@ def run_timer_softirq(k: Kernel, cpu: Cpu) -> Path:
             if timer.is_pending and timer.bucket == first:
                 yield from _expire_timer(k, cpu, timer, first)
     base.clk = max(base.clk, k.jiffies + 1)
+    if k.preempt_rt:
+        yield from migrate_enable(k, cpu)
 
 
 def _expire_timer(k: Kernel, cpu: Cpu, timer: TimerList, baseclk: int) -> Path:

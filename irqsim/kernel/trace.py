@@ -15,8 +15,11 @@ from irqsim.events import (
     BH_OFF,
     HARDIRQ,
     IRQS_OFF,
+    MIGRATE_SHIFT,
     NEED_RESCHED,
+    NEED_RESCHED_LAZY,
     NMI,
+    PREEMPT_LAZY_SHIFT,
     PREEMPT_RESCHED,
     SOFTIRQ,
     UNKNOWN_TGID,
@@ -40,6 +43,8 @@ BATCH: Final = 4096
 _IRQS_DISABLED: Final = 1 << 24
 _TIF_NEED_RESCHED: Final = 1 << 25
 _PREEMPT_NEED_RESCHED: Final = 1 << 26
+_TIF_NEED_RESCHED_LAZY: Final = 1 << 27
+_MIGRATION_SHIFT: Final = 28
 
 
 def trace(k: Kernel, cpu: Cpu, event: Event, depth: int = 0) -> None:
@@ -61,6 +66,8 @@ def trace(k: Kernel, cpu: Cpu, event: Event, depth: int = 0) -> None:
         # Never without the thread's flag.
         if cpu.preempt_need_resched:
             key += _PREEMPT_NEED_RESCHED
+    if k.preempt_rt:
+        key += _rt_key(cpu)
     try:
         context = cpu.current.contexts[cpu.number][key]
     except KeyError:
@@ -90,6 +97,12 @@ def record(k: Kernel, context: Context, event: Event) -> None:
     k.trace_records.append((k.now_ns + k.trace_clock_ns, context, event))
 
 
+def _rt_key(cpu: Cpu) -> int:
+    """What else PREEMPT_RT makes a context of."""
+    key = cpu.current.migration_disabled << _MIGRATION_SHIFT
+    return key + _TIF_NEED_RESCHED_LAZY if cpu.tif_need_resched_lazy else key
+
+
 def _context(k: Kernel, cpu: Cpu, preempt_count: int) -> Context:
     flags = 0
     if cpu.irqs_disabled:
@@ -107,7 +120,13 @@ def _context(k: Kernel, cpu: Cpu, preempt_count: int) -> Context:
     if (preempt_count & SOFTIRQ_MASK) > SOFTIRQ_OFFSET:
         flags |= BH_OFF
     task = cpu.current
+    depths = min(preempt_count & PREEMPT_MASK, 15)
+    if task.migration_disabled:
+        depths |= min(task.migration_disabled, 15) << MIGRATE_SHIFT
+        if k.preempt_lazy:
+            # migrate_disable() takes it once, however deep it goes.
+            flags |= 1 << PREEMPT_LAZY_SHIFT
+    if cpu.tif_need_resched_lazy:
+        flags |= NEED_RESCHED_LAZY
     comm, tgid = (task.comm, task.tgid) if task.pid else ("<idle>", UNKNOWN_TGID)
-    return k.events.context(
-        comm, task.pid, tgid, cpu.number, flags, min(preempt_count & PREEMPT_MASK, 15)
-    )
+    return k.events.context(comm, task.pid, tgid, cpu.number, flags, depths)

@@ -30,7 +30,14 @@ from irqsim.kernel.sched import (
     wake_runnable,
 )
 from irqsim.kernel.smp import CALLED, SENT_BY_WAKE_LIST, send_ipi
-from irqsim.kernel.state import MAX_RT_PRIO, Cpu, Kernel, Path, Task
+from irqsim.kernel.state import (
+    MAX_RT_PRIO,
+    TASK_RTLOCK_WAIT,
+    Cpu,
+    Kernel,
+    Path,
+    Task,
+)
 from irqsim.kernel.trace import trace
 
 # What the locks held at a tracepoint add to the preemption depth (CONFIG_PREEMPT_COUNT).
@@ -39,13 +46,27 @@ _DEPTH_WAKEUP: Final = 2
 _DEPTH_PENDING: Final = 1
 """Of a wake-up that the target carries out: the run queue's lock alone."""
 
+_TASK_NORMAL: Final = TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE | TASK_IDLE
+
 
 def wake_up_process(k: Kernel, cpu: Cpu, task: Task) -> Path:
     """Make a sleeping task runnable; nothing, and no event, if it is not asleep.
 
+    One that waits for a spin lock on its way to sleep will find that it need not.
     Source: kernel/sched/core.c: try_to_wake_up, ttwu_state_match (TASK_NORMAL).
     """
-    if not task.state & (TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE | TASK_IDLE):
+    if task.state & _TASK_NORMAL:
+        yield from wake_up_state(k, cpu, task, _TASK_NORMAL)
+    elif task.state == TASK_RTLOCK_WAIT and task.saved_state & _TASK_NORMAL:
+        task.saved_state = TASK_RUNNING
+
+
+def wake_up_state(k: Kernel, cpu: Cpu, task: Task, states: int) -> Path:
+    """The same for a task in one of these states.
+
+    Source: kernel/sched/core.c: try_to_wake_up.
+    """
+    if not task.state & states:
         return
     saved = cpu.irqs_disabled
     cpu.irqs_disabled = True
@@ -119,8 +140,12 @@ def sched_ttwu_pending(k: Kernel, cpu: Cpu) -> Path:
 def _queues_at_target(k: Kernel, target: Cpu) -> bool:
     """Whether a remote wake-up is left to the target to carry out.
 
-    Source: kernel/sched/core.c: ttwu_queue_cond (never to a CPU that comes or goes).
+    Never on PREEMPT_RT: a list of any length would be worked off in a hard interrupt.
+    Source: kernel/sched/core.c: ttwu_queue_cond (never to a CPU that comes or goes);
+    kernel/sched/features.h: TTWU_QUEUE.
     """
+    if k.preempt_rt:
+        return False
     if k.release.wake_list == "reschedule":
         return True
     return target.is_active and (
@@ -134,7 +159,7 @@ def _ttwu_queue_wakelist(k: Kernel, cpu: Cpu | None, target: Cpu, task: Task) ->
         return
     by_reschedule = k.release.wake_list == "reschedule"
     number = k.ipi.reschedule if by_reschedule else k.ipi.call_function
-    send(k, cpu, target, number, SENT_BY_WAKE_LIST, CALLED)
+    send(k, cpu, target, number, SENT_BY_WAKE_LIST, CALLED, _DEPTH_WAKING)
 
 
 def _select_task_rq(k: Kernel, task: Task) -> int:
@@ -144,6 +169,8 @@ def _select_task_rq(k: Kernel, task: Task) -> int:
     Source: kernel/sched/fair.c: select_idle_sibling; kernel/sched/rt.c: select_task_rq_rt.
     """
     allowed = task.allowed
+    if task.migration_disabled:
+        return task.cpu
     if task.is_per_cpu:
         return allowed[0]
     if k.nr_online < len(k.cpus) or k.hotplug.moving is not None:
@@ -184,7 +211,7 @@ def select_fallback_rq(k: Kernel, task: Task) -> int:
 def _ttwu_do_activate(k: Kernel, cpu: Cpu, target: Cpu, task: Task, depth: int) -> None:
     """Source: kernel/sched/core.c: ttwu_do_activate, ttwu_do_wakeup."""
     activate(k, target, task)
-    check_preempt_curr(k, cpu, target, task)
+    check_preempt_curr(k, cpu, target, task, depth)
     trace(k, cpu, _wake_event(k, SCHED_WAKEUP, task), depth)
 
 

@@ -162,6 +162,8 @@ def enqueue_work(k: Kernel, cpu: Cpu, work: Work, target: Cpu | None = None) -> 
     Source: kernel/workqueue.c: __queue_work, delayed_work_timer_fn.
     """
     saved, cpu.irqs_disabled = cpu.irqs_disabled, True
+    # The pool's lock.
+    cpu.preempt_count += k.preempt_offset
     pool = work.worker.pool if work.worker is not None else _pool_of(k, work, target or cpu)
     requested = WORK_CPU_UNBOUND[k.arch] if target is None else target.number
     name = QUEUE_NAMES[work.queue]
@@ -173,6 +175,7 @@ def enqueue_work(k: Kernel, cpu: Cpu, work: Work, target: Cpu | None = None) -> 
     pool.worklist.append(work)
     if not pool.nr_running:
         yield from _wake_up_worker(k, cpu, pool)
+    cpu.preempt_count -= k.preempt_offset
     cpu.irqs_disabled = saved
     yield k.cost.queue_work
 
@@ -273,7 +276,7 @@ def _process_one_work(k: Kernel, worker: Worker, work: Work) -> Path:
     task, pool = worker.task, worker.pool
     work.worker = worker
     if pool.worklist and not pool.nr_running:
-        yield from _wake_up_worker(k, k.cpus[task.cpu], pool)
+        yield from _wake_up_from_worker(k, worker)
     # From here on it can be queued again.
     work.is_pending = False
     start = k.events.intern(WORKQUEUE_EXECUTE_START, work.address, work.symbol)
@@ -285,6 +288,14 @@ def _process_one_work(k: Kernel, worker: Worker, work: Work) -> Path:
     work.worker = None
 
 
+def _wake_up_from_worker(k: Kernel, worker: Worker) -> Path:
+    """The same by a worker of the pool, which holds the pool's lock for that."""
+    cpu = k.cpus[worker.task.cpu]
+    cpu.preempt_count += k.preempt_offset
+    yield from _wake_up_worker(k, cpu, worker.pool)
+    cpu.preempt_count -= k.preempt_offset
+
+
 def _worker_sleeping(k: Kernel, worker: Worker) -> Path:
     """A worker sleeps in the middle of its work: let another take the next one."""
     if worker.is_idle:
@@ -292,7 +303,7 @@ def _worker_sleeping(k: Kernel, worker: Worker) -> Path:
     pool = worker.pool
     pool.nr_running -= 1
     if not pool.nr_running and pool.worklist:
-        yield from _wake_up_worker(k, k.cpus[worker.task.cpu], pool)
+        yield from _wake_up_from_worker(k, worker)
 
 
 def _worker_running(worker: Worker) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from irqsim.kernel import softirq
-from irqsim.kernel.exit import do_exit
 from irqsim.kernel.entry import exit_to_user_mode
+from irqsim.kernel.exit import do_exit
 from irqsim.kernel.hrtimer import HRTIMER_NORESTART, HRTIMER_RESTART, HrTimer, TimerPath
 from irqsim.kernel.sched import start_task
 from irqsim.kernel.state import Cpu, Kernel, Path, Task

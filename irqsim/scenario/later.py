@@ -33,7 +33,6 @@ LATER: Final[tuple[Later, ...]] = (
     Later("device.bank", "the bcm2836 interrupt controllers"),
     Later("device.nmi", "pseudo-NMIs", _ON),
     Later("machine.irqchip", "the bcm2836 interrupt controllers", ("bcm2836",)),
-    Later("kernel.preempt", "PREEMPT_RT", ("rt",)),
     Later("kernel.pseudo_nmi", "pseudo-NMIs", _ON),
     Later("trace.tracer", "this tracer", ("function", "function_graph", "irqsoff")),
     Later("trace.options", "stack traces", ("stacktrace",)),

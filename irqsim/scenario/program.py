@@ -19,6 +19,7 @@ from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.locking import Mutex, SpinLock
 from irqsim.kernel.preempt import IN_INTERRUPT_MASK
 from irqsim.kernel.recorded import Recorded
+from irqsim.kernel.sched import preempt_check_resched
 from irqsim.kernel.softirq import Tasklet, raise_softirq_no_wake
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.timer import TimerList
@@ -290,7 +291,12 @@ def run_task(k: Kernel, task: Task, program: Program, ops: tuple[Op, ...]) -> Bo
 
 
 def return_to_user(k: Kernel, task: Task) -> Path:
-    """The way back to user mode: give way first if asked to."""
+    """The way back to user mode: give way first if asked to.
+
+    A kernel that can be preempted is, on its way there.
+    """
+    if not task.in_user:
+        yield from preempt_check_resched(k, k.cpus[task.cpu])
     yield from exit_to_user_mode(k, task)
     task.in_user = True
 

@@ -302,7 +302,7 @@ class HrtimerSpec:
     expires: int | None = None
     period: int | None = None
     cpu: int = 0
-    mode: str = "hard"
+    mode: str | None = None
     line: int | None = field(default=None, eq=False)
 
 

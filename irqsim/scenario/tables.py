@@ -256,7 +256,7 @@ _HRTIMER: Final = (
     Key("name", Name(), "its name"),
     Key("run", Steps("hrtimer"), "its function"),
     *_EXPIRY,
-    Key("mode", Choice(("hard", "soft")), "runs in hard interrupt context, or in HRTIMER"),
+    Key("mode", Choice(("hard", "soft")), "in hard interrupt context, or in HRTIMER"),
 )
 
 _TASK: Final = (

@@ -117,6 +117,11 @@ def _managed(change: Callable[[Kernel, Cpu, IrqDesc], None]) -> Compiler:
 
         def path(k: Kernel, cpu: Cpu) -> Path:
             change(k, cpu, machine.line_of(name))
+            # An interrupt that waits is taken while the descriptor's lock is being released.
+            cpu.preempt_count += k.preempt_offset
+            yield 0
+            cpu.preempt_count -= k.preempt_offset
+            yield from preempt_check_resched(k, cpu)
             yield k.cost.irq_manage
 
         return _path(path)
@@ -180,7 +185,7 @@ def _local_irq_enable(k: Kernel, cpu: Cpu) -> Path:
 
 
 def _local_bh_disable(k: Kernel, cpu: Cpu) -> Path:
-    local_bh_disable(cpu)
+    yield from local_bh_disable(k, cpu)
     yield k.cost.local_irq
 
 

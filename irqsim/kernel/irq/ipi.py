@@ -117,7 +117,7 @@ def ipi_work(k: Kernel, cpu: Cpu, number: int) -> Path:
     The wake list belongs to the reschedule IPI until 5.7, to the function call IPI since.
     """
     if number == k.ipi.irq_work:
-        yield from irq_work_run(cpu)
+        yield from irq_work_run(k, cpu)
         return
     yield from sched_ttwu_pending(k, cpu)
     while number == k.ipi.call_function and cpu.call_queue:

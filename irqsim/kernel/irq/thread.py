@@ -25,7 +25,7 @@ from irqsim.kernel.irq.irqdesc import (
 )
 from irqsim.kernel.irq.mask import cond_unmask_irq
 from irqsim.kernel.irq.settings import IRQF_NO_THREAD, IRQF_ONESHOT, IRQF_PERCPU
-from irqsim.kernel.sched import new_task, schedule, start_task
+from irqsim.kernel.sched import new_task, preempt_check_resched, schedule, start_task
 from irqsim.kernel.softirq import local_bh_disable, local_bh_enable
 from irqsim.kernel.spin import spin_until
 from irqsim.kernel.state import SCHED_FIFO, Cpu, HandlerPath, Kernel, Path, Task
@@ -116,13 +116,13 @@ def irq_thread(k: Kernel, holder: list[Task], desc: IrqDesc, action: IrqAction) 
             yield from _irq_thread_check_affinity(k, task, desc, action)
         cpu = k.cpus[task.cpu]
         if action.is_forced:
-            local_bh_disable(cpu)
-            cpu.irqs_disabled = True
+            yield from local_bh_disable(k, cpu)
+            cpu.irqs_disabled = not k.preempt_rt
         result = yield from thread_fn(k, task, action)
         if result == IRQ_HANDLED:
             desc.threads_handled += 1
         if desc.istate & IRQS_ONESHOT and action.thread_mask:
-            yield from _irq_finalize_oneshot(k, desc, action)
+            yield from _irq_finalize_oneshot(k, cpu, desc, action)
         if action.is_forced:
             cpu.irqs_disabled = False
             yield 0
@@ -171,7 +171,7 @@ def irq_set_thread_affinity(k: Kernel, desc: IrqDesc) -> list[Task]:
     return threads if at_once else []
 
 
-def _irq_finalize_oneshot(k: Kernel, desc: IrqDesc, action: IrqAction) -> Path:
+def _irq_finalize_oneshot(k: Kernel, cpu: Cpu, desc: IrqDesc, action: IrqAction) -> Path:
     """This thread is done with its line: the last one unmasks it.
 
     If it has been asked again meanwhile, the line stays masked for the next round.
@@ -182,7 +182,10 @@ def _irq_finalize_oneshot(k: Kernel, desc: IrqDesc, action: IrqAction) -> Path:
         return
     desc.threads_oneshot &= ~action.thread_mask
     cond_unmask_irq(desc)
+    # An interrupt that waits is taken while the descriptor's lock is being released.
+    cpu.preempt_count += k.preempt_offset
     yield 0
+    cpu.preempt_count -= k.preempt_offset
 
 
 def _irq_wake_secondary(k: Kernel, cpu: Cpu, desc: IrqDesc, secondary: IrqAction) -> Path:
@@ -191,7 +194,11 @@ def _irq_wake_secondary(k: Kernel, cpu: Cpu, desc: IrqDesc, secondary: IrqAction
         return
     secondary.runthread = True
     desc.threads_active += 1
+    # Under the descriptor's lock.
+    cpu.preempt_count += k.preempt_offset
     yield from wake_up_process(k, cpu, secondary.thread)
+    cpu.preempt_count -= k.preempt_offset
+    yield from preempt_check_resched(k, cpu)
 
 
 def _wake_threads_waitq(k: Kernel, task: Task, desc: IrqDesc) -> Path:
@@ -200,3 +207,6 @@ def _wake_threads_waitq(k: Kernel, task: Task, desc: IrqDesc) -> Path:
     while not desc.threads_active and desc.wait_for_threads:
         waiter = desc.wait_for_threads.pop(0)
         yield from wake_up_process(k, k.cpus[task.cpu], waiter)
+    if not desc.threads_active:
+        # The wait queue's lock has been taken and released.
+        yield from preempt_check_resched(k, k.cpus[task.cpu])
