@@ -13,22 +13,36 @@ import pytest
 from irqsim.errors import IrqsimError
 from irqsim.records import Lost, Record, TraceHeader
 from irqsim.trace.parse import LineParser, classify
+from irqsim.units import SOFTIRQ_NAMES
 from tests.written import written
 
-LOG = """\
-          <idle>-0       [000] d.h..     0.001001: irq_handler_entry: irq=13 name=uart
-          <idle>-0       [000] d.h..     0.001006: softirq_raise: vec=6 [action=TASKLET]
-          <idle>-0       [000] d.h..     0.001007: irq_handler_exit: irq=13 ret=handled
-          <idle>-0       [000] ..s..     0.001008: softirq_entry: vec=6 [action=TASKLET]
-          <idle>-0       [000] ..s..     0.001009: tasklet_entry: tasklet=rx_tasklet function=rx
-          <idle>-0       [000] d.H..     0.001020: irq_handler_entry: irq=13 name=uart
-          <idle>-0       [000] d.H..     0.001021: sched_waking: comm=app pid=100 prio=120 target_cpu=000
-          <idle>-0       [000] d.H..     0.001024: irq_handler_exit: irq=13 ret=handled
-          <idle>-0       [000] .Ns..     0.001030: tasklet_exit: tasklet=rx_tasklet function=rx
-          <idle>-0       [000] .Ns..     0.001031: softirq_exit: vec=6 [action=TASKLET]
-          <idle>-0       [000] d....     0.001034: sched_switch: prev_comm=swapper/0 prev_pid=0 prev_prio=120 prev_state=R ==> next_comm=app next_pid=100 next_prio=120
-             app-100     [000] d....     0.001050: sched_switch: prev_comm=app prev_pid=100 prev_prio=120 prev_state=S ==> next_comm=swapper/0 next_pid=0 next_prio=120
-"""
+_ENTRY = "irq_handler_entry: irq=13 name=uart"
+_EXIT = "irq_handler_exit: irq=13 ret=handled"
+_APP = "comm=app pid=100 prio=120"
+_SWITCHES = (
+    "sched_switch: prev_comm=swapper/0 prev_pid=0 prev_prio=120 prev_state=R"
+    " ==> next_comm=app next_pid=100 next_prio=120",
+    "sched_switch: prev_comm=app prev_pid=100 prev_prio=120 prev_state=S"
+    " ==> next_comm=swapper/0 next_pid=0 next_prio=120",
+)
+
+LOG = "".join(
+    f"{task:>16}-{pid:<7} [000] {flags}     0.00{us}: {text}\n"
+    for task, pid, flags, us, text in (
+        ("<idle>", 0, "d.h..", 1001, _ENTRY),
+        ("<idle>", 0, "d.h..", 1006, "softirq_raise: vec=6 [action=TASKLET]"),
+        ("<idle>", 0, "d.h..", 1007, _EXIT),
+        ("<idle>", 0, "..s..", 1008, "softirq_entry: vec=6 [action=TASKLET]"),
+        ("<idle>", 0, "..s..", 1009, "tasklet_entry: tasklet=rx_tasklet function=rx"),
+        ("<idle>", 0, "d.H..", 1020, _ENTRY),
+        ("<idle>", 0, "d.H..", 1021, f"sched_waking: {_APP} target_cpu=000"),
+        ("<idle>", 0, "d.H..", 1024, _EXIT),
+        ("<idle>", 0, ".Ns..", 1030, "tasklet_exit: tasklet=rx_tasklet function=rx"),
+        ("<idle>", 0, ".Ns..", 1031, "softirq_exit: vec=6 [action=TASKLET]"),
+        ("<idle>", 0, "d....", 1034, _SWITCHES[0]),
+        ("app", 100, "d....", 1050, _SWITCHES[1]),
+    )
+)
 
 
 def records_of(text: str) -> list[Record]:
@@ -86,7 +100,8 @@ def test_arrows_lead_from_raise_to_service_and_from_wake_up_to_task() -> None:
     # The arrow's end comes behind the begin of the slice that it points to.
     for end in ends.values():
         before = events[: events.index(end)]
-        assert any(e["ph"] == "B" and (e["tid"], e["ts"]) == (end["tid"], end["ts"]) for e in before)
+        begins = [(each["tid"], each["ts"]) for each in before if each["ph"] == "B"]
+        assert (end["tid"], end["ts"]) in begins
 
 
 def test_a_log_that_begins_in_the_middle_has_no_end_without_a_begin() -> None:
@@ -118,6 +133,5 @@ def test_slices_of_captures_are_those_of_the_log(reference: Path) -> None:
         told = Counter(each[0].split()[0] for each in slices_of(events_of([*records])))
         entries = Counter(record[2].tracepoint.name for record in records)
         assert told["irq"] == entries["irq_handler_entry"]
-        softirqs = sum(told[each] for each in ("TIMER", "NET_RX", "BLOCK", "SCHED", "RCU", "HRTIMER"))
-        softirqs += told["TASKLET"] + told["HI"] + told["NET_TX"]
+        softirqs = sum(told[vector] for vector in SOFTIRQ_NAMES)
         assert softirqs == entries["softirq_entry"]

@@ -83,7 +83,7 @@ def test_the_version_is_the_packages() -> None:
         (["run"], "Missing argument 'SCENARIO'"),
         (["run", "a.toml", "--sed", "3"], "--seed"),
         (["run", "a.toml", "-f", "trace_pip"], "did you mean 'trace_pipe'?"),
-        (["run", "a.toml", "-f", "xml"], "expected one of trace, trace_pipe, none"),
+        (["run", "a.toml", "-f", "xml"], "expected one of trace, trace_pipe, trace.dat"),
         (["run", "a.toml", "-O", "noirqinfo"], "did you mean 'noirq-info'?"),
         (["run", "a.toml", "--layout", "6.11"], "did you mean '6.1"),
         (["run", "a.toml", "-o", "-"], "needs a directory"),

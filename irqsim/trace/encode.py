@@ -35,7 +35,8 @@ from irqsim.trace.kinds import mask_value, pointer_value
 from irqsim.trace.print_fmt import event_id, unknown_id
 
 _SYMBOL: Final = re.compile(
-    r"(?P<name>[^ +]+)(?:\+(?P<offset>0x[0-9a-f]+)(?:/(?P<size>0x[0-9a-f]+))?)?(?P<module> \[[^\]]+\])?"
+    r"(?P<name>[^ +]+)(?:\+(?P<offset>0x[0-9a-f]+)(?:/(?P<size>0x[0-9a-f]+))?)?"
+    r"(?P<module> \[[^\]]+\])?"
 )
 _WORD_32: Final = re.compile("[0-9a-f]{8}")
 _ADDRESS: Final = re.compile("0x[0-9a-f]+")

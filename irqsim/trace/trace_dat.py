@@ -151,7 +151,7 @@ class _Meta:
     ) -> None:
         self._encoder = encoder
         self.long_size = encoder.entries.long_size
-        release = header.kernel_version or "6.1.0"
+        release = header.kernel_version or "{}.{}.0".format(*encoder.entries.release)
         machine = "aarch64" if self.long_size == 8 else "armv7l"
         self.uname = f"Linux irqsim {release} {machine}".encode() + b"\0"
         self.kallsyms = encoder.symbols.kallsyms().encode("utf-8", "surrogateescape")
