@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from irqsim.errors import LimitError
-from tests.kernel_scenarios import Outcome, device, lasting, run, run_free, table, task, tasklet
+from tests.kernel_scenarios import (
+    Outcome,
+    device,
+    kernel,
+    lasting,
+    run,
+    run_free,
+    table,
+    task,
+    tasklet,
+)
 
 RUN = ("tasklet_entry", "tasklet_exit")
 
@@ -269,3 +279,16 @@ def test_a_softirq_of_the_scenario_runs_after_the_tasklets() -> None:
         + device("d", ["1ms"], ["tasklet_schedule t"])
     )
     assert outcome.gists("tasklet_exit", "print") == ["t", "added"]
+
+
+@pytest.mark.parametrize(("release", "sleeps"), [("5.10", False), ("6.1", True)])
+def test_who_disables_a_tasklet_that_runs_sleeps_or_turns(release: str, sleeps: bool) -> None:
+    """D until the tasklet has ended and wakes it.  Source: tasklet_unlock_wait()."""
+    outcome = run_free(
+        kernel(release=release)
+        + tasklet("t", "run 500us")
+        + device("d", ["1ms"], ["tasklet_schedule t"])
+        + task("a", ["run 1200us", "tasklet_disable t", "trace_printk off"], cpu=1)
+    )
+    assert ("a:D>swapper/1" in outcome.switches(1)) == sleeps
+    assert len(outcome.of("sched_waking", gist="a", cpu=0)) == sleeps

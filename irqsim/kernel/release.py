@@ -56,6 +56,8 @@ class Release:
     """/proc/interrupts has a row for a line without an action that has counted (until 6.10)."""
     fixed_affinity_errno: Literal["EIO", "EPERM"]
     """What a write to smp_affinity gets of a line that cannot be moved (EPERM since 6.12)."""
+    tasklet_disable_sleeps: bool
+    """tasklet_disable() sleeps until the tasklet does not run (since 5.13)."""
     msleep_adds_one: bool
     """msleep() sleeps for a jiffy more than asked for (until 6.11)."""
     irq_threads_move_at_once: bool
@@ -103,6 +105,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         net_rx_looks_again=False,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
+        tasklet_disable_sleeps=False,
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
         dump_has_uid=False,
@@ -134,6 +137,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         net_rx_looks_again=False,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
+        tasklet_disable_sleeps=False,
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
         dump_has_uid=False,
@@ -165,6 +169,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         net_rx_looks_again=False,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
+        tasklet_disable_sleeps=True,
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
         dump_has_uid=False,
@@ -196,6 +201,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         net_rx_looks_again=True,
         lists_freed_irqs=True,
         fixed_affinity_errno="EIO",
+        tasklet_disable_sleeps=True,
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
         dump_has_uid=False,
@@ -227,6 +233,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         net_rx_looks_again=True,
         lists_freed_irqs=False,
         fixed_affinity_errno="EPERM",
+        tasklet_disable_sleeps=True,
         msleep_adds_one=False,
         irq_threads_move_at_once=True,
         dump_has_uid=True,

@@ -26,7 +26,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from irqsim.events import TASK_INTERRUPTIBLE, TASK_RUNNING, TASKLET_ENTRY, TASKLET_EXIT, Event
+from irqsim.events import (
+    TASK_INTERRUPTIBLE,
+    TASK_RUNNING,
+    TASK_UNINTERRUPTIBLE,
+    TASKLET_ENTRY,
+    TASKLET_EXIT,
+    Event,
+)
 from irqsim.kernel.preempt import (
     IN_INTERRUPT_MASK,
     PREEMPT_OFFSET,
@@ -36,6 +43,7 @@ from irqsim.kernel.preempt import (
 from irqsim.kernel.printk import KERN_WARNING, printk
 from irqsim.kernel.sched import (
     cond_resched,
+    might_sleep,
     need_resched,
     preempt_check_resched,
     schedule,
@@ -43,7 +51,7 @@ from irqsim.kernel.sched import (
 )
 from irqsim.kernel.softirq_ctrl import bh_disable_rt, bh_enable_rt, is_preemptible
 from irqsim.kernel.spin import spin_until
-from irqsim.kernel.state import Cpu, Kernel, Path
+from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.trace import trace
 from irqsim.kernel.wakeup import wake_up_process
 
@@ -284,7 +292,16 @@ def _local_bh_enable_rt(k: Kernel, cpu: Cpu) -> Path:
 class Tasklet:
     """A tasklet_struct.  Changed by the functions below only."""
 
-    __slots__ = ("count", "entry_event", "exit_event", "function", "is_running", "name", "sched")
+    __slots__ = (
+        "count",
+        "entry_event",
+        "exit_event",
+        "function",
+        "is_running",
+        "name",
+        "sched",
+        "waiters",
+    )
 
     name: str
     function: Callable[[Kernel, Cpu], Path]
@@ -296,6 +313,8 @@ class Tasklet:
     """TASKLET_STATE_RUN: some CPU holds it."""
     count: int
     """How often it is disabled."""
+    waiters: list[Task]
+    """Who sleeps until it does not run."""
 
     def __init__(
         self,
@@ -313,6 +332,7 @@ class Tasklet:
         self.sched = False
         self.is_running = False
         self.count = 1 if disabled else 0
+        self.waiters = []
 
 
 def tasklet_schedule(k: Kernel, cpu: Cpu, tasklet: Tasklet, vec: int) -> Path:
@@ -327,13 +347,21 @@ def tasklet_schedule(k: Kernel, cpu: Cpu, tasklet: Tasklet, vec: int) -> Path:
     yield from raise_softirq(k, cpu, vec)
 
 
-def tasklet_disable(k: Kernel, tasklet: Tasklet) -> Path:
-    """Keep a tasklet from running, and wait until it does not.
+def tasklet_disable(k: Kernel, cpu: Cpu, tasklet: Tasklet) -> Path:
+    """Keep a tasklet from running, and wait until it does not: asleep where that is allowed
+    (since 5.13), by looking again and again elsewhere, as tasklet_disable_in_atomic() does.
 
     Source: include/linux/interrupt.h: tasklet_disable; kernel/softirq.c: tasklet_unlock_wait.
-    Differs: waits by looking again and again, also where 5.13 and later sleep.
     """
     tasklet.count += 1
+    if k.release.tasklet_disable_sleeps and not cpu.preempt_count and not cpu.irqs_disabled:
+        task = cpu.current
+        yield from might_sleep(k, cpu)
+        while tasklet.is_running:
+            tasklet.waiters.append(task)
+            task.state = TASK_UNINTERRUPTIBLE
+            yield from schedule(k, k.cpus[task.cpu])
+        return
     what = f"tasklet {tasklet.name!r} to end (in itself?)"
     yield from spin_until(k, lambda: not tasklet.is_running, what)
 
@@ -393,6 +421,8 @@ def _tasklet_action_common(k: Kernel, cpu: Cpu, vec: int) -> Path:
             yield from tasklet.function(k, cpu)
             trace(k, cpu, tasklet.exit_event)
             tasklet.is_running = False
+            while tasklet.waiters:
+                yield from wake_up_process(k, cpu, tasklet.waiters.pop(0))
             continue
         cpu.irqs_disabled = True
         queue.append(tasklet)

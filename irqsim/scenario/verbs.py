@@ -91,7 +91,7 @@ def _tasklet_schedule(vec: int) -> Compiler:
 
 def _tasklet_disable(program: Program, args: tuple[Arg, ...]) -> Op:
     tasklet = program.machine.tasklet(str(args[0]))
-    return _path(lambda k, cpu: tasklet_disable(k, tasklet))
+    return _path(lambda k, cpu: tasklet_disable(k, cpu, tasklet))
 
 
 def _tasklet_enable(program: Program, args: tuple[Arg, ...]) -> Op:
