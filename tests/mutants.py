@@ -52,6 +52,9 @@ DEVICE: Final = "hw/device.py"
 MANAGE: Final = "kernel/irq/manage.py"
 ENGINE: Final = "engine.py"
 TICK: Final = "kernel/tick.py"
+CPU: Final = "kernel/cpu.py"
+MIGRATION: Final = "kernel/irq/migration.py"
+STOPPER: Final = "kernel/stop_machine.py"
 PROPERTIES: Final = "tests/test_properties.py::"
 FLOWS: Final = "tests/test_flow_handlers.py::"
 
@@ -370,8 +373,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "lines go to the last CPU of their affinity", MANAGE,
-        "    desc.effective_cpu = desc.affinity[0]\n",
-        "    desc.effective_cpu = desc.affinity[-1]\n",
+        "    desc.effective_cpu = online_of(k, cpus)[0]\n",
+        "    desc.effective_cpu = online_of(k, cpus)[-1]\n",
         ("a_line_is_served_where_its_affinity_says",),
     ),
     Mutant(
@@ -589,6 +592,56 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "        raise_softirq_no_wake(k, cpu, RCU_SOFTIRQ)\n",
         "        raise_softirq_no_wake(k, cpu, SCHED_SOFTIRQ)\n",
         ("the_tick_raises_in_order",),
+    ),
+    # CPUs that go and come.
+    Mutant(
+        "lines stay on a CPU that goes", CPU,
+        "    irq_migrate_all_off_this_cpu(k, cpu)\n", "",
+        ("no_line_goes_to_a_cpu_that_is_off",),
+    ),
+    Mutant(
+        "a broken affinity keeps its CPU", MIGRATION,
+        "    set_affinity(k, desc, everywhere if is_broken else desc.affinity)\n",
+        "    if not is_broken:\n        set_affinity(k, desc, desc.affinity)\n",
+        ("no_line_goes_to_a_cpu_that_is_off",),
+    ),
+    Mutant(
+        "tasks stay on a CPU that goes", CPU,
+        "            move_to_allowed(k, cpu, task)\n", "            pass\n",
+        ("a_cpu_that_is_off_holds_nothing", "a_cpu_that_is_off_is_silent", ASSERTION),
+    ),
+    Mutant(
+        "tasks choose a CPU that is off", WAKEUP,
+        "        allowed = tuple(number for number in task.allowed if k.cpus[number].is_active)\n",
+        "        allowed = task.allowed\n",
+        ("a_cpu_that_is_off_holds_nothing", "who_is_woken_runs_or_waits", ASSERTION),
+    ),
+    Mutant(
+        "wheel timers die with their CPU", CPU,
+        "    timers_dead_cpu(k, k.cpus[task.cpu], dead)\n", "",
+        ("a_cpu_that_is_off_holds_nothing",),
+    ),
+    Mutant(
+        "high-resolution timers die with their CPU", CPU,
+        "    hrtimers_cpu_dying(k, cpu, target)\n", "",
+        ("a_cpu_that_is_off_holds_nothing",),
+    ),
+    Mutant(
+        "tasklets die with their CPU", SOFTIRQ,
+        "        _queue_of(cpu, vec).extend(queue)\n", "",
+        ("tasklets_run_in_the_order_in_which_they_were_queued",),
+    ),
+    Mutant(
+        "what is pending of the other vectors dies with its CPU", CPU,
+        "        if pending >> vec & 1 and vec not in _TAKEN_OVER:\n",
+        "        if False and vec not in _TAKEN_OVER:\n",
+        ("a_raised_softirq_runs_or_stays_pending",
+         "tests/test_cpu.py::test_a_vector_that_nobody_takes_over_runs_elsewhere"),
+    ),
+    Mutant(
+        "the stopper's last switch is seen", SCHED,
+        "    if not cpu.is_online:\n", "    if False:\n",
+        ("a_cpu_that_is_off_is_silent", "a_raised_vector_runs_before_its_cpu_idles"),
     ),
 )  # fmt: skip
 
