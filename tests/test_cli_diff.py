@@ -41,6 +41,32 @@ def test_another_layout_is_no_difference(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
+OPTIONS = ("record-tgid", "noirq-info", "latency-format", "latency-format-verbose")
+
+
+@pytest.mark.parametrize("kernel", ["arm64-gicv3-4cpu", "arm64-6.12-gicv3-4cpu",
+                                    "arm64-rt-gicv3-4cpu", "armhf-gicv2-4cpu"])  # fmt: skip
+def test_one_buffer_is_the_same_under_every_trace_option(kernel: str, reference: Path) -> None:
+    """What real kernels printed of one and the same buffer."""
+    folder = reference / "captures" / f"{kernel}-fmt-options"
+    for option in OPTIONS:
+        done = irqsim("diff", str(folder / "trace.default"), str(folder / f"trace.{option}"))
+        assert (done.returncode, "missing" in done.stdout) == (0, False), option
+
+
+def test_a_binary_trace_is_the_same_as_what_trace_cmd_reports_of_it(reference: Path) -> None:
+    """But for their times, of which the text has the microseconds."""
+    folder = reference / "captures" / "arm64-gicv3-4cpu-trace-cmd"
+    args = (str(folder / "trace.v6.dat.gz"), str(folder / "report.guest.txt"))
+    done = irqsim("diff", *args)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "# 4266 events are the same, of 4266 and 4266\n" in done.stdout
+    assert irqsim("diff", "-q", "--times", *args).returncode == 1
+    context = irqsim("diff", "--context", *args)
+    assert context.returncode == 1
+    assert "# the second has no flag columns\n" in context.stdout
+
+
 def test_a_difference_is_shown_with_its_lines_and_counted() -> None:
     done = irqsim("diff", SCENARIO, SCENARIO, *MOVED)
     assert (done.returncode, done.stderr) == (1, "")

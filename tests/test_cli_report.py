@@ -121,6 +121,7 @@ def test_storms_are_named_with_their_place() -> None:
         (["report", "-t", "irqs", TRACE], "did you mean 'irq'?"),
         (["report", "--histogram", "cpu", TRACE], "'cpu' has no histogram"),
         (["report", "--histogram", "irq:touchscren", TRACE], "did you mean 'touchscreen'?"),
+        (["report", "--histogram", "irq", "--json", TRACE], "and nothing else"),
         (["report", "--limit", "0", TRACE], "0 is not in the range"),
         (["report", "nowhere"], "nowhere: No such file or directory"),
         (["report", "README.md"], "README.md:3: "),

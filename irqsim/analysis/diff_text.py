@@ -57,6 +57,10 @@ def _head(difference: Difference) -> Iterator[str]:
     for cpu_a, cpu_b in difference.pairs:
         if cpu_a != cpu_b and NOBODY not in (cpu_a, cpu_b):
             yield f"# CPU {cpu_a} is CPU {cpu_b} of the second"
+    if difference.a.settings.with_context:
+        for label, side in (("the first", difference.a), ("the second", difference.b)):
+            if not side.report.header.has_irq_info:
+                yield f"# {label} has no flag columns"
     shifts = difference.shifts
     if shifts.max:
         texts = [f"{name} {us(shifts.quantile(each))}" for name, each in QUANTILES]

@@ -178,7 +178,7 @@ class Identities:
         """The number of an event; the same for events that are the same."""
         before = self._before(context, event)
         if self._with_context:
-            before += f" {task_name(context.comm)} {context.flags:#x}"
+            before += f" [{task_name(context.comm)} flags={context.flags:#x}]"
         if event.index >= 0:
             key = event.index, before
             number = self._known.get(key)

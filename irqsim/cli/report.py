@@ -77,6 +77,8 @@ def command(
 
     TRACE is a log in any format, a scenario, which is run, or - for standard input.
     """
+    if histogram is not None and (as_json or tables):
+        raise click.UsageError("--histogram prints one histogram and nothing else")
     linear = None if histogram is None else (histogram[0], limit)
     reporters: list[Reporter] = []
 
