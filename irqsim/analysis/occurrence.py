@@ -78,6 +78,13 @@ class Frame:
         if self.body is not None:
             self.body.add_time(ns, self.verb)
 
+    def end_wait(self) -> None:
+        """Somebody is to run: an idle task does not wait any more, but takes its time to switch."""
+        if self.verb == "wait" and self.body is not None:
+            self.owed_ns = 0
+            self.body.add("wait_resched")
+            self.verb = "run"
+
     def suspend(self, now_ns: int) -> None:
         """Something comes on top."""
         self.owed_ns += now_ns - self.last_ns

@@ -165,6 +165,7 @@ class Unwinder(TaskUnwinder):
             place.stack[-2].last_ns = top.began_ns
             place.stack.pop()
             place.left_ns = now_ns if len(place.stack) == 1 else place.left_ns
+            place.last_body = None
         base = place.stack[-1]
         if base.kind == "thread" and base.number == top.number:
             place.stack[-1] = self._section(place, now_ns, place.pid)

@@ -53,9 +53,8 @@ class TaskUnwinder:
         base.resume(now_ns)
         if len(place.stack) == 1:
             place.left_ns = now_ns
-            if place.pid == 0 and place.is_wanted and base.verb == "wait":
-                base.advance(now_ns)
-                base.verb = "run"
+            if place.pid == 0 and place.is_wanted:
+                base.end_wait()
 
     # -- who runs --------------------------------------------------------------------------
 
@@ -192,9 +191,8 @@ class TaskUnwinder:
                 self._lengthen(place.last_body, gap_ns)
                 place.stack[0].last_ns = now_ns
             place.left_ns = now_ns
-            if place.pid == 0 and place.is_wanted and place.stack[0].verb == "wait":
-                place.stack[0].advance(now_ns)
-                place.stack[0].verb = "run"
+            if place.pid == 0 and place.is_wanted:
+                place.stack[0].end_wait()
 
     def _waking(self, place: CpuPlace, now_ns: int, context: Context, event: Event) -> None:
         pid, comm, target = event["pid"], str(event["comm"]), event["target_cpu"]

@@ -235,8 +235,7 @@ def switch(k: Kernel, cpu: Cpu, state: int, preempt: bool) -> Path:
     yield from schedule(k, cpu, preempt)
     while task is cpu.idle and cpu.nr_switches == nr_switches:
         # Nobody is there to run yet.
-        while not cpu.tif_need_resched:
-            yield IDLE
+        yield from wait_resched(k, cpu)
         yield from schedule(k, cpu, preempt)
 
 
@@ -279,3 +278,9 @@ def wait(k: Kernel, cpu: Cpu, duration_ns: int) -> Path:
         recorded.waits[cpu.number] = True
         yield duration_ns
         recorded.waits[cpu.number] = False
+
+
+def wait_resched(k: Kernel, cpu: Cpu) -> Path:
+    """Wait until somebody is to run: the idle task's step."""
+    while not cpu.tif_need_resched:
+        yield IDLE

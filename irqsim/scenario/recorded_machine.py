@@ -7,9 +7,9 @@ from functools import partial
 from typing import Final
 
 from irqsim.hw.gic import Gic
-from irqsim.kernel.recorded import Recorded, recorded_of
+from irqsim.kernel.recorded import Recorded, recorded_of, wait_resched
 from irqsim.kernel.sched import schedule
-from irqsim.kernel.state import IDLE, Cpu, Kernel, Path, Task
+from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.prng import stream
 from irqsim.scenario.compile import compile_lines
 from irqsim.scenario.program import Machine, Op, Program, run_atomic, run_task
@@ -110,6 +110,5 @@ class RecordedMachine:
             yield from run_task(k, cpu.idle, program, lines[section])
             section = k.recorded.sections.pop(cpu.idle.comm, section + 1)
         while True:
-            while not cpu.tif_need_resched:
-                yield IDLE
+            yield from wait_resched(k, cpu)
             yield from schedule(k, cpu)

@@ -37,6 +37,7 @@ NUMBER_MAX: Final = 10**9
 
 REPLAY_ROWS: Final[tuple[tuple[str, str], ...]] = (
     ("wait time", "idle for so long, or until somebody is to run"),
+    ("wait_resched", "idle until somebody is to run"),
     ("switch state", "give the CPU to the recorded next task: S, D, I..., R or R+"),
     ("sched_waking task cpu", "begin to wake a task that will run on that CPU"),
     ("sched_wakeup task cpu", "make it runnable there"),

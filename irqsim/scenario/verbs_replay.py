@@ -151,6 +151,7 @@ def _event(program: Program, args: tuple[Arg, ...]) -> Op:
 
 REPLAY_VERBS: Final[dict[str, Compiler]] = {
     "wait": _wait,
+    "wait_resched": lambda program, args: _path(recorded.wait_resched),
     "switch": _switch,
     "sched_waking": _sched_waking,
     "sched_wakeup": _sched_wakeup(True),
