@@ -86,7 +86,10 @@ class Unwinder(TaskUnwinder):
         is_new = context.flags & NEED_RESCHED and not place.is_wanted
         if is_new:
             place.is_wanted = True
-            place.wanted_slot = Slot("need_resched")
+            if self._is_models_wakeup(event):
+                is_new = 0
+            else:
+                place.wanted_slot = Slot("need_resched")
         if is_new and tracepoint not in (IRQ_HANDLER_ENTRY, SOFTIRQ_ENTRY):
             self._write(place, now_ns, place.wanted_slot)
             is_new = 0

@@ -10,6 +10,7 @@ from irqsim.analysis.occurrence import Body, Frame, IpiStep, Slot
 from irqsim.analysis.story import CpuPlace, Story, TaskStory
 from irqsim.events import (
     HARDIRQ,
+    SCHED_WAKEUP,
     SCHED_WAKEUP_NEW,
     TASK_PREEMPTED,
     TASK_RUNNING,
@@ -182,6 +183,12 @@ class TaskUnwinder:
         """Whether the model wakes this task by itself."""
         is_thread = pid in self.capture.thread_of or THREAD.fullmatch(comm) is not None
         return is_thread or KSOFTIRQD.fullmatch(comm) is not None
+
+    def _is_models_wakeup(self, event: Event) -> bool:
+        """Whether an event is the end of a wake-up that the model does by itself."""
+        if event.tracepoint is not SCHED_WAKEUP:
+            return False
+        return self._is_models(int(str(event["pid"])), str(event["comm"]))
 
     def _after_interrupt(self, place: CpuPlace, now_ns: int, context: Context) -> None:
         """The model does this: its time belongs to the interrupt that is just over."""
