@@ -11,7 +11,7 @@ RUFF  := $(BIN)/ruff check --target-version py311 --line-length 100 --select $(R
          --ignore RUF001,RUF002,RUF003
 TEST  := $(BIN)/python -m pytest
 
-.PHONY: help install run test lint types tidy check explore golden bless mutants oracle bench compiled clean
+.PHONY: help install run test lint types tidy check explore golden bless mutants oracle replay bench compiled clean
 
 help:  ## print the targets
 	@sed -n 's/^\([a-z]*\):.*## */\1	/p' Makefile | expand -t 12
@@ -55,6 +55,9 @@ mutants: $(READY)  ## faults put into the model on purpose, each caught by a law
 
 oracle: $(READY)  ## random scenarios on a real kernel and on ours (needs the lab and QEMU)
 	@$(BIN)/python -m tests.oracle_run $(ORACLE)
+
+replay: $(READY)  ## real logs turned into scenarios, and how much of each its replay has
+	@$(BIN)/python -m tests.replay
 
 bench: $(READY)  ## how fast it is; never fails
 	@for bench in $(wildcard tests/bench_*.py); do $(BIN)/python -m tests.$$(basename $$bench .py); done

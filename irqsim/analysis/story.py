@@ -49,6 +49,8 @@ class CpuPlace:
     stack: list[Frame] = field(factory=list)
     pid: int = 0
     """Of the task that runs."""
+    is_fresh: bool = True
+    """No record of it has been seen yet."""
     is_wanted: bool = False
     """need_resched is set."""
     wanted_slot: Slot | None = None
@@ -57,6 +59,8 @@ class CpuPlace:
     softirq_ns: int = 0
     """Time since then that belongs to a softirq that has not begun."""
     is_bh_off: bool = False
+    lead_slot: Slot | None = None
+    """Before the log, where its first task is ksoftirqd: what that is woken for."""
     raise_bh: Slot | None = None
     """Before the last raise in a task's code."""
     last_body: Body | None = None

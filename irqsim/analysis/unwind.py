@@ -96,6 +96,7 @@ class Unwinder(TaskUnwinder):
         if len(place.stack) == 1:
             self._look_at_bh(place, now_ns, context, tracepoint)
         _HANDLERS.get(tracepoint, Unwinder._other)(self, place, now_ns, context, event)
+        place.is_fresh = False
         body = place.stack[-1].body
         if is_new and body is not None and place.wanted_slot is not None:
             body.add(place.wanted_slot)
@@ -148,6 +149,8 @@ class Unwinder(TaskUnwinder):
         return body
 
     def _irq_exit(self, place: CpuPlace, now_ns: int, context: Context, event: Event) -> None:
+        if place.is_fresh:
+            self._began_before(place, int(str(event.values[0])))
         top = place.stack[-1]
         if top.kind != "irq" or top.number != event.values[0]:
             self.story.nr_left_out += 1
@@ -172,6 +175,21 @@ class Unwinder(TaskUnwinder):
         base = place.stack[-1]
         if base.kind == "thread" and base.number == top.number:
             place.stack[-1] = self._section(place, now_ns, place.pid)
+
+    def _began_before(self, place: CpuPlace, irq: int) -> None:
+        """A log that starts in an interrupt: it came when nothing was recorded yet."""
+        line = self.capture.lines.get(irq)
+        if line is None or place.stack[0].kind != "task" or line.is_default(line.names[0]):
+            return
+        began_ns = self.story.lead_ns * 3 // 4
+        place.stack[0].advance(began_ns)
+        body: Body | None
+        if line.names[0] == IPI:
+            body = self._arrived_ipi(place, began_ns, irq - self.capture.first_ipi)
+        else:
+            body = self._arrived(place, began_ns, irq, line.names[0])
+        frame = Frame(body, began_ns, kind="irq", number=irq, name=line.names[0])
+        self._push(place, began_ns, frame)
 
     def _arrived_ipi(self, place: CpuPlace, now_ns: int, number: int) -> Body:
         """An IPI: of the senders that wait for it, the first is its cause."""
@@ -267,6 +285,9 @@ class Unwinder(TaskUnwinder):
     def _raise_unseen(self, place: CpuPlace, work: str, vec: int) -> None:
         """A vector runs that nobody is seen to raise: the last interrupt did, or the task."""
         self.story.nr_unseen_raises += 1
+        if place.lead_slot is not None and not place.lead_slot.text:
+            place.lead_slot.text = f"{work}; raise_softirq {SOFTIRQ_NAMES[vec]}"
+            return
         target: Body | None = place.last_body
         for frame in place.stack[1:]:
             target = frame.body or target
@@ -279,6 +300,9 @@ class Unwinder(TaskUnwinder):
             place.stack[0].body.steps += ["local_bh_disable", *steps, "local_bh_enable"]
 
     def _softirq_exit(self, place: CpuPlace, now_ns: int, context: Context, event: Event) -> None:
+        if place.is_fresh and place.stack[0].kind in ("task", "ksoftirqd"):
+            began_ns = self.story.lead_ns * 3 // 4
+            self._softirq_entry(place, began_ns, context, event)
         top = place.stack[-1]
         if top.kind != "softirq" or top.number != event.values[0]:
             self.story.nr_left_out += 1

@@ -71,6 +71,9 @@ class TaskUnwinder:
         body.add_time(half_ns, "wait")
         if task.is_scripted:
             body.add(f"activate {task.name} {place.cpu}")
+        else:
+            place.lead_slot = Slot()
+            body.add(place.lead_slot)
         body.add("switch R")
         story.switches.append((half_ns, place.cpu, story.idle_name(place.cpu), task.name))
         task.state = "running"
