@@ -23,7 +23,7 @@ HELD: Final = tuple(
     for machine, workloads in (
         (
             "arm64-gicv3",
-            "affinity block-mmio block-pci busy-ksoftirqd gpio-powerkey hotplug idle idle-irqonly"
+            "affinity block-mmio block-pci busy-ksoftirqd gpio-powerkey idle idle-irqonly"
             " ipi mod-affinity mod-disable mod-ipicall mod-long mod-multi mod-plain"
             " mod-raise-inside mod-shared mod-tasklet mod-threaded mod-workqueue net-flood"
             " net-ping threadirqs-mod-threaded",

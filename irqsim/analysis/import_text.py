@@ -150,7 +150,9 @@ class Writer:
             values["ppi"] = TIMER_PPI if device.name == TIMER else OTHER_PPI
         else:
             values["spi"] = self._spi(device.irq)
-        values["irq"] = device.irq
+        if device.name != TIMER:
+            # The kernel has mapped the timer's line before any driver asks for one.
+            values["irq"] = device.irq
         values["trigger"] = "edge"
         flags = self._flags(line, is_default)
         if flags:
