@@ -11,6 +11,7 @@ from typing import IO, Final
 from attrs import frozen
 
 from irqsim.errors import IrqsimError
+from irqsim.units import TIME_MAX_NS
 
 MEMORY: Final = 1 << 20
 """Bytes of a strand that are kept in memory; more go to an unnamed temporary file."""
@@ -52,6 +53,9 @@ class Strand:
 
     def append(self, number: int, time_ns: int, line: int, context: int, event: int) -> None:
         """Add an event."""
+        if time_ns > TIME_MAX_NS:
+            # No clock of a kernel, but a text may say so.
+            time_ns = TIME_MAX_NS
         self._new.extend((number, time_ns, line, context, event))
         if len(self._new) >= CHUNK * FIELDS:
             self.flush()

@@ -26,7 +26,10 @@ HEAD: Final = 1 << 16
 _TOML: Final = re.compile(
     rb"\[\[?[ \t]*[\w.\"'-]+[ \t]*\]\]?[ \t]*(#.*)?|[\w.\"'-]+[ \t]*=.*"
 )
-_TRACE_HEAD: Final = re.compile(rb"# (?:tracer: |entries-in-buffer/)|cpus=\d+$")
+_TRACE_HEAD: Final = re.compile(
+    rb"# (?:tracer: |entries-in-buffer/)|cpus=\d+$|version = \d+$|CPU \d+ is empty$"
+)
+"""What only a trace begins with; the last three are of trace-cmd's report."""
 
 Take = Callable[[int, Record | Lost], None]
 """Takes the next record or loss, with the number of its line."""
