@@ -44,7 +44,7 @@ OTHERWISE: Final[dict[str, str]] = {
 MIRRORS: Final = Path(__file__).parent / "mirror"
 ARM64: Final = (
     "plain", "shared", "tasklet", "threaded", "workqueue", "raise-inside", "long", "disable",
-    "multi",
+    "multi", "affinity",
 )  # fmt: skip
 ARM: Final = ("armhf-shared", "armhf-tasklet")
 TOLD: Final = (*ARM64, *ARM)
