@@ -44,7 +44,7 @@ OTHERWISE: Final[dict[str, str]] = {
 MIRRORS: Final = Path(__file__).parent / "mirror"
 ARM64: Final = (
     "plain", "shared", "tasklet", "threaded", "workqueue", "raise-inside", "long", "disable",
-    "multi", "affinity",
+    "multi", "affinity", "threadirqs-threaded",
 )  # fmt: skip
 ARM: Final = ("armhf-shared", "armhf-tasklet")
 TOLD: Final = (*ARM64, *ARM)
@@ -66,7 +66,8 @@ def capture(request: pytest.FixtureRequest, reference: Path) -> Path:
     """The folder of a capture."""
     name: str = request.param
     machine = "armhf-gicv2" if name in ARM else "arm64-gicv3"
-    return reference / "captures" / f"{machine}-4cpu-mod-{name.removeprefix('armhf-')}"
+    _, forced, workload = name.removeprefix("armhf-").rpartition("threadirqs-")
+    return reference / "captures" / f"{machine}-4cpu-{forced}mod-{workload}"
 
 
 def told(name: str, log: str) -> dict[int, list[str]]:
