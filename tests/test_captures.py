@@ -246,3 +246,30 @@ def test_complaint_about_an_interrupt_that_nobody_handles(capture: Path, name: s
     for line in (capture / "sys_kernel_irq.txt").read_text().splitlines():
         path, _, text = line.partition(":")
         assert simulation.read_file(path) == f"{text}\n"
+
+
+def taken_over(log: str) -> dict[str, list[str]]:
+    """What became of each vector that nobody else raises: where, and in which context."""
+    told: dict[str, list[str]] = {}
+    for line in lines_of(log):
+        vector = line.text.partition("action=")[2].rstrip("]")
+        if line.event.startswith("softirq_") and vector not in PLATFORM_VECTORS:
+            # When need_resched is set, and who runs it, hangs on how long the other steps take.
+            where = f"CPU {line.cpu} {line.letters[0]}{line.letters[2]} {line.event}"
+            told.setdefault(vector, []).append(where)
+    return told
+
+
+def test_a_cpu_goes_as_in_the_capture(reference: Path) -> None:
+    """What the next CPU takes over, the kernel log, and the columns of the tables."""
+    capture = reference / "captures" / "arm64-gicv3-4cpu-hotplug"
+    mirror = mirrored("hotplug")
+    assert taken_over(mirror.log) == taken_over((capture / "trace").read_text())
+    real = [line.partition("] ")[2] for line in (capture / "dmesg.tail").read_text().splitlines()]
+    ours = [line.partition("] ")[2] for line in mirror.simulation.dmesg().splitlines()]
+    assert ours == real[-4:]
+    shown = {path: text for _, path, text in mirror.simulation.snapshots}
+    for path, file in (("/proc/interrupts", "interrupts"), ("/proc/softirqs", "softirqs")):
+        with (capture / f"proc_{file}.cpu1-offline").open() as table:
+            assert shown[path].splitlines()[0] == table.readline().rstrip("\n")
+    assert "#P:3" in shown["/sys/kernel/tracing/trace"]
