@@ -119,11 +119,11 @@ def _as_the_lab_begins(simulation: Simulation) -> None:
 
     Its last CPU advanced jiffies.  Its lines had been requested, and their threads had run once,
     before they were moved to where the scenario has them: a secondary thread that does not
-    follow its line was still on CPU 0.
+    follow its line was still on CPU 0, but on PREEMPT_RT, where it had not run yet.
     """
     k = simulation.kernel
     k.tick_do_timer_cpu = len(k.cpus) - 1
-    if k.release.irq_threads_move_at_once:
+    if k.release.irq_threads_move_at_once or k.preempt_rt:
         return
     for driver in simulation.machine.drivers.values():
         secondary = driver.action and driver.action.secondary

@@ -73,6 +73,7 @@ def rt_spin_lock(k: Kernel, cpu: Cpu, lock: RtMutex) -> Path:
     """Take a spin lock; the task stays on its CPU while it holds it."""
     task = cpu.current
     yield from _lock(k, task, lock, TASK_RTLOCK_WAIT)
+    task.rcu_read_lock_nesting += 1
     migrate_disable(k.cpus[task.cpu])
 
 
@@ -80,8 +81,9 @@ def rt_spin_unlock(k: Kernel, cpu: Cpu, lock: RtMutex) -> Path:
     """Release a spin lock, and wake who waits for it."""
     yield from migrate_enable(k, cpu)
     yield from rt_mutex_unlock(k, cpu, lock)
-    # An RCU read-side section lasts as long as the outermost of these locks.
-    if cpu.current.rcu_blocked and cpu.current.migration_disabled <= cpu.irqs_disabled:
+    task = cpu.current
+    task.rcu_read_lock_nesting -= 1
+    if task.rcu_blocked and not task.rcu_read_lock_nesting:
         yield from _rcu_read_unlock_special(k, cpu)
 
 

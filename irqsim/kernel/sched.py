@@ -254,7 +254,7 @@ def schedule(k: Kernel, cpu: Cpu, preempt: bool = False) -> Path:
     yield k.cost.context_switch
     update_curr(k, cpu)
     cpu.tif_need_resched = cpu.preempt_need_resched = cpu.tif_need_resched_lazy = False
-    if task.migration_disabled:
+    if task.rcu_read_lock_nesting:
         task.rcu_blocked = True
     prev_state = TASK_PREEMPTED if preempt else task.state
     if prev_state == TASK_RTLOCK_WAIT:

@@ -60,6 +60,7 @@ class Task:
         "prio",
         "protected_ns",
         "rcu_blocked",
+        "rcu_read_lock_nesting",
         "saved_state",
         "slice_start_ns",
         "state",
@@ -124,9 +125,10 @@ class Task:
     """Locks that it holds and others wait for."""
     saved_state: int
     """Its state before it came to wait for a spin lock."""
+    rcu_read_lock_nesting: int
+    """How many spin locks it holds, the one of bottom halves included."""
     rcu_blocked: bool
-    """It has been switched away from while it held a spin lock or bottom halves: RCU is told
-    when it lets go."""
+    """It has been switched away from while it held one: RCU is told when it lets go."""
 
     # The engine's, while the task does not run.
     frames: list[Frame]
@@ -174,6 +176,7 @@ class Task:
         self.pi_blocked_on = None
         self.pi_locks = []
         self.saved_state = TASK_RUNNING
+        self.rcu_read_lock_nesting = 0
         self.rcu_blocked = False
         self.frames = []
         self.preempt_count = 0
