@@ -273,3 +273,29 @@ def test_a_cpu_goes_as_in_the_capture(reference: Path) -> None:
         with (capture / f"proc_{file}.cpu1-offline").open() as table:
             assert shown[path].splitlines()[0] == table.readline().rstrip("\n")
     assert "#P:3" in shown["/sys/kernel/tracing/trace"]
+
+
+def calls(log: str) -> list[list[str]]:
+    """What each call of a function on one other CPU showed: where it was made, and there."""
+    lines = list(lines_of(log))
+    told = []
+    for number, line in enumerate(lines):
+        mask = re.fullmatch(r"target_mask=0{8},(\w{8}) \(Function call interrupts\)", line.text)
+        if line.event != "ipi_raise" or mask is None or line.letters != ".....":
+            continue
+        target = int(mask[1], 16).bit_length() - 1
+        if int(mask[1], 16) != 1 << target:
+            continue
+        there = [each for each in lines[number:] if each.cpu == target]
+        first = next(n for n, each in enumerate(there) if each.text == "irq=2 name=IPI")
+        group = [each for each in there[first : first + 8] if each.event[:3] in ("irq", "ipi")][:4]
+        said = [f"{each.comm} {each.letters} {each.event} {each.text}" for each in group]
+        told.append([f"{line.comm} to CPU {target}", *said])
+    return told
+
+
+def test_functions_are_called_as_in_the_capture(reference: Path) -> None:
+    """Ten on each other CPU: an interrupt of its own each, in its idle task."""
+    real = calls((reference / "captures/arm64-gicv3-4cpu-mod-ipicall/trace").read_text())
+    assert len(real) == 30
+    assert calls(mirrored("ipicall").log) == real
