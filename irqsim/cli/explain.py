@@ -40,7 +40,7 @@ Example:
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True,
               help="Override a value of a scenario, as in 'irqsim run'.")
-@click.option("-q", "--quiet", is_flag=True, help="Keep the kernel's warnings to yourself.")
+@click.option("-q", "--quiet", is_flag=True, help="Keep the kernel's warnings off standard error.")
 def command(
     source: str,
     irq: str | None,

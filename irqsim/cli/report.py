@@ -60,7 +60,7 @@ def _histogram(ctx: object, param: object, value: str | None) -> tuple[str, str 
               help="Exit with status 1 if a device's deadline was missed (scenarios).")
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True,
               help="Override a value of a scenario, as in 'irqsim run'.")
-@click.option("-q", "--quiet", is_flag=True, help="Keep the kernel's warnings to yourself.")
+@click.option("-q", "--quiet", is_flag=True, help="Keep the kernel's warnings off standard error.")
 def command(
     source: str,
     tables: tuple[str, ...],
