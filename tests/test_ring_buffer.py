@@ -46,7 +46,7 @@ def test_the_size_of_an_entry() -> None:
     assert entries.size(Event(PRINT, ("f", "four"))) == 16 + 5
     assert entries.size(Event(FUNCTION, ("f", "g"))) == 24
     assert entries.size(Event(KERNEL_STACK, ("f\ng",))) == 16 + 16
-    assert entries.size(Event(UNKNOWN, ("f", "four"))) == 5
+    assert entries.size(Event(UNKNOWN, ("f", "four"))) == 12 + 5
     assert Entries("6.1", 32).size(Event(IPI_ENTRY, ("x",))) == 12
     assert Entries("6.1-rt").size(Event(SOFTIRQ_RAISE, (1,))) == 16
 
