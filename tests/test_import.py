@@ -198,6 +198,45 @@ def test_a_line_that_moves_takes_its_work_along() -> None:
     assert places(moved, "napi_poll", 64) == {2: polls}
 
 
+# -- condensed ------------------------------------------------------------------------------
+
+
+@needs_captures
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("arm64-gicv3-4cpu-block-pci", "virtio3-req.1"),
+        ("arm64-gicv3-4cpu-mod-plain", "lab-plain"),
+        ("arm64-gicv3-4cpu-threadirqs-mod-threaded", "lab-oneshot"),
+    ],
+)
+def test_a_fit_has_about_as_many_interrupts(name: str, line: str) -> None:
+    """As many as the capture, but for what is left to chance; and it needs no files."""
+    capture = open_capture(trace_path(name))
+    scenario = import_capture(capture, "x.replay", is_fitted=True)
+    assert scenario.files == {}
+
+    def nr_interrupts(log: Iterable[Record]) -> int:
+        entries = (event for _, _, event in log if event.tracepoint is IRQ_HANDLER_ENTRY)
+        return sum(event["name"] == line for event in entries)
+
+    wanted = nr_interrupts(capture.records)
+    assert wanted / 2 <= nr_interrupts(replay(scenario, "x.replay")) <= wanted * 2
+
+
+def test_a_fit_says_what_was_measured(log: Path) -> None:
+    """Periods, durations, threads and wake-ups of a scenario come back from its log."""
+    scenario = import_capture(open_capture(str(log)), "x.replay", is_fitted=True)
+    assert re.search(r'name = "eth0"(.*\n)+?arrivals = \{ every = "700us" \}', scenario.toml)
+    assert re.search(r'name = "eth0"(.*\n)+?handler = .*wake_up_process reader', scenario.toml)
+    assert re.search(r'name = "touch"(.*\n)+?arrivals = \{ every = "900us" \}', scenario.toml)
+    assert re.search(r'name = "touch"(.*\n)+?thread = \["run 4[0-9]us', scenario.toml)
+    assert re.search(r'name = "reader"(.*\n)+?run = \["schedule", "run 1[0-9]us', scenario.toml)
+
+
+# -- matching -------------------------------------------------------------------------------
+
+
 def test_the_longest_common_order_is_found() -> None:
     left, right = "abcabba", "cbabac"
     pairs = common(left, right)

@@ -50,16 +50,20 @@ class Writer:
     def write(self) -> Scenario:
         """All of it."""
         notes = self._notes()
-        parts = [
-            self._head(notes),
-            *self._settings(),
-            *self._affinity(),
-            *(self._device(device) for device in self._devices()),
-            self._softirqs(),
-            self._replay(),
-            *(self._task(task) for task in self._tasks()),
-        ]
-        return Scenario("\n".join(part for part in parts if part), self.files, notes)
+        parts = [part for part in self._parts(notes) if part]
+        return Scenario("\n".join(parts), self.files, notes)
+
+    def _parts(self, notes: list[str]) -> Iterator[str]:
+        """The parts of the scenario, in their order."""
+        yield self._head(notes)
+        yield from self._settings()
+        yield from self._affinity()
+        for device in self._devices():
+            yield self._device(device)
+        yield self._softirqs()
+        yield self._replay()
+        for task in self._tasks():
+            yield self._task(task)
 
     # -- the head --------------------------------------------------------------------------
 
@@ -67,13 +71,18 @@ class Writer:
         story, capture = self.story, self.capture
         last_ns = story.end_ns - story.lead_ns
         lines = [
-            f"# A replay of {capture.name}: {len(capture.records)} records on {capture.nr_cpus}"
+            f"# From {capture.name}: {len(capture.records)} records on {capture.nr_cpus}"
             f" CPUs in {last_ns / 1e6:.1f} ms.",
-            "# Made by irqsim import; what each interrupt, softirq and task did is in the files of",
-            f"# {self.directory}/, one line per occurrence.",
+            *self._what(),
         ]
         lines += [f"# {note[0].upper()}{note[1:]}." for note in notes]
         return "\n".join(lines) + "\n"
+
+    def _what(self) -> list[str]:
+        return [
+            "# Made by irqsim import to replay it; what each interrupt, softirq and task did is in",
+            f"# {self.directory}/, one line per occurrence.",
+        ]
 
     def _notes(self) -> list[str]:
         story, capture = self.story, self.capture
@@ -89,13 +98,18 @@ class Writer:
             (story.nr_left_out, "records are left out: they end what had not begun"),
         )
         notes = [f"{count} {what}" for count, what in counted if count]
+        if not capture.has("sched_switch"):
+            notes.append("there are no sched_switch lines: who runs is told by the task column")
+        return notes + self._unknown()
+
+    def _unknown(self) -> list[str]:
+        """What was made of what no log says."""
+        capture, notes = self.capture, []
         for line in capture.lines.values():
             for name in line.names:
                 if line.threads and line.is_default(name) and not line.is_forced:
                     notes.append(f"{name!r} is taken for a device without a handler of its own: "
                                  f"its handlers are short and it has a thread")
-        if not capture.has("sched_switch"):
-            notes.append("there are no sched_switch lines: who runs is told by the task column")
         notes.append("which SPIs the lines have, which sections had interrupts off and why a "
                      "handler took its time, no log says")
         return notes
@@ -103,24 +117,33 @@ class Writer:
     def _settings(self) -> Iterator[str]:
         story, capture = self.story, self.capture
         clock_ns = max(0, story.start_ns - story.lead_ns)
-        yield _table("run", duration=time_text(story.end_ns), tick="1ns", clock=f"{clock_ns}ns")
-        chip = "gic-v2" if capture.arch == "arm" and capture.nr_cpus <= 8 else "gic-v3"
-        yield _table("machine", arch=capture.arch, cpus=capture.nr_cpus, irqchip=chip)
-        release = "6.12" if capture.has("ipi_send_cpu") else capture.header.layout.split("-")[0]
-        yield _table("kernel", release=release, preempt="voluntary", hz=story.hz,
+        yield table("run", duration=time_text(story.end_ns), tick="1ns", clock=f"{clock_ns}ns")
+        yield table("machine", arch=capture.arch, cpus=capture.nr_cpus, irqchip=self._irqchip())
+        yield table("kernel", release=self._release(), preempt="voluntary", hz=story.hz,
                      threadirqs=capture.is_threaded)
-        yield "# All time is in the files: the kernel's own costs are part of it.\n" + _table(
+        yield "# All time is in the files: the kernel's own costs are part of it.\n" + table(
             "cost", **dict.fromkeys(self.costs, "0ns")
         )
-        names = []
-        for name in capture.events:
-            tracepoint = TRACEPOINT_BY_NAME.get(name)
-            if tracepoint is not None and tracepoint.system != "ftrace":
-                names.append(f"{tracepoint.system}:{name}")
-        yield _table("trace", events=names)
-        yield _table("[at]", time="0s", do=[f"echo 0 > {_TRACING_ON}"])
+        yield table("trace", events=self._events())
+        yield table("[at]", time="0s", do=[f"echo 0 > {_TRACING_ON}"])
         on_ns = story.lead_ns - story.lead_ns // 10
-        yield _table("[at]", time=time_text(on_ns), do=[f"echo 1 > {_TRACING_ON}"])
+        yield table("[at]", time=time_text(on_ns), do=[f"echo 1 > {_TRACING_ON}"])
+
+    def _irqchip(self) -> str:
+        capture = self.capture
+        return "gic-v2" if capture.arch == "arm" and capture.nr_cpus <= 8 else "gic-v3"
+
+    def _release(self) -> str:
+        capture = self.capture
+        return "6.12" if capture.has("ipi_send_cpu") else capture.header.layout.split("-")[0]
+
+    def _events(self) -> list[str]:
+        """The events of the log that are declared here."""
+        found = (TRACEPOINT_BY_NAME.get(name) for name in self.capture.events)
+        return [
+            f"{each.system}:{each.name}" for each in found
+            if each is not None and each.system != "ftrace"
+        ]
 
     def _affinity(self) -> Iterator[str]:
         """A line that moves: an operator moves it, half-way between two interrupts."""
@@ -131,7 +154,7 @@ class Writer:
                 if before != now:
                     path = f"/proc/irq/{irq}/smp_affinity_list"
                     at_ns = (before_ns + now_ns) // 2
-                    yield _table("[at]", time=time_text(at_ns), do=[f"echo {now} > {path}"])
+                    yield table("[at]", time=time_text(at_ns), do=[f"echo {now} > {path}"])
 
     # -- devices ---------------------------------------------------------------------------
 
@@ -167,7 +190,24 @@ class Writer:
             values["handler"] = []
         if line.threads and not (line.is_forced and not line.secondary):
             values["thread"] = [self._steps(f"{device.name}.thread", device.threads)]
-        return _measured(device, line, arrivals) + _table("[device]", **values)
+        return self._measured(device, line, arrivals) + table("[device]", **values)
+
+    def _measured(
+        self, device: DeviceStory, line: LineFacts, arrivals: list[tuple[int, int]]
+    ) -> str:
+        """What the log says of a device, as a comment."""
+        durations = sorted(line.durations.get(device.name, ()))
+        if not durations:
+            return ""
+        cpus = sorted({cpu for _, cpu in arrivals})
+        where = f" on CPU {', '.join(map(str, cpus))}" if cpus else ""
+        middle, longest = shown_short(int(median(durations))), shown_short(durations[-1])
+        text = f"# {len(durations)} interrupts{where}; handler {middle} in the middle,"
+        text += f" {longest} at most"
+        threads = sorted(body.cpu_ns for body in device.threads)
+        if threads:
+            text += f"; thread {shown_short(int(median(threads)))} in the middle"
+        return text + "\n"
 
     def _flags(self, line: LineFacts, is_default: bool) -> list[str]:
         flags = ["IRQF_SHARED"] if len(line.names) > 1 else []
@@ -200,7 +240,7 @@ class Writer:
             SOFTIRQ_NAMES[vec]: [self._steps(f"softirq.{SOFTIRQ_NAMES[vec]}", bodies)]
             for vec, bodies in sorted(self.story.softirqs.items())
         }
-        return _table("softirq", **values) if values else ""
+        return table("softirq", **values) if values else ""
 
     def _replay(self) -> str:
         story = self.story
@@ -221,7 +261,7 @@ class Writer:
             ]
         if story.ipis:
             values["ipis"] = self._lines("ipis", story.ipis)
-        return _table("replay", **values)
+        return table("replay", **values)
 
     def _tasks(self) -> list[TaskStory]:
         tasks = self.story.tasks.values()
@@ -231,14 +271,19 @@ class Writer:
         values: dict[str, object] = {"name": task.name, "pid": task.pid}
         if task.first_comm != task.name:
             values["comm"] = task.first_comm
-        if task.prio < 100:
-            values.update(policy="fifo", priority=min(max(99 - task.prio, 1), 99))
-        elif task.prio != 120:
-            values["nice"] = min(max(task.prio - 120, -20), 19)
+        values.update(self._policy(task))
         values.update(mode="kernel", asleep=True, loop=True)
         values["run"] = [self._steps(f"task.{task.name}", task.bodies)]
         ran_ns = sum(body.cpu_ns for body in task.bodies if body.cpu_ns < 10**12)
-        return f"# {len(task.bodies)} times, {_short(ran_ns)} in all\n" + _table("[task]", **values)
+        head = f"# {len(task.bodies)} times, {shown_short(ran_ns)} in all\n"
+        return head + table("[task]", **values)
+
+    def _policy(self, task: TaskStory) -> dict[str, object]:
+        """How it is scheduled, by its priority as traces print it."""
+        if task.prio < 100:
+            return {"policy": "fifo", "priority": min(max(99 - task.prio, 1), 99)}
+        nice = min(max(task.prio - 120, -20), 19)
+        return {"nice": nice} if nice else {}
 
     # -- files -----------------------------------------------------------------------------
 
@@ -269,27 +314,12 @@ def _step(text: str) -> str:
     return text
 
 
-def _measured(device: DeviceStory, line: LineFacts, arrivals: list[tuple[int, int]]) -> str:
-    """What the log says of a device, as a comment."""
-    durations = sorted(line.durations.get(device.name, ()))
-    if not durations:
-        return ""
-    cpus = sorted({cpu for _, cpu in arrivals})
-    where = f" on CPU {', '.join(map(str, cpus))}" if cpus else ""
-    text = f"# {len(durations)} interrupts{where}; handler {_short(int(median(durations)))} in the"
-    text += f" middle, {_short(durations[-1])} at most"
-    threads = sorted(body.cpu_ns for body in device.threads)
-    if threads:
-        text += f"; thread {_short(int(median(threads)))} in the middle"
-    return text + "\n"
-
-
-def _short(ns: int) -> str:
+def shown_short(ns: int) -> str:
     """A time with a precision for reading."""
     return f"{ns / 1e6:.1f} ms" if ns >= 1_000_000 else f"{ns / 1e3:.0f} us"
 
 
-def _table(name: str, /, **values: object) -> str:
+def table(name: str, /, **values: object) -> str:
     lines = [f"[{name}]", *(f"{key} = {_value(value)}" for key, value in values.items())]
     return "\n".join(lines) + "\n"
 
@@ -298,7 +328,7 @@ def _value(value: object) -> str:
     """A value as TOML has it."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         return str(value)
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {_value(item)}" for key, item in value.items()) + " }"

@@ -33,13 +33,16 @@ Example:
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path),
               help="Write the scenario here, its files beside it (default: standard output, and"
                    " the files in NAME.replay here).")
+@click.option("--fit", "is_fitted", is_flag=True,
+              help="Condense what was measured into distributions instead of replaying it.")
 @click.option("--verify", "is_verified", is_flag=True,
               help="Replay at once, and say how much of the capture the replay has.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result of --verify as JSON.")
 @click.option("-v", "--verbose", "is_verbose", is_flag=True,
               help="Say on standard error too what the log does not contain.")
 def command(
-    trace: str, output: Path | None, is_verified: bool, as_json: bool, is_verbose: bool
+    trace: str, output: Path | None, is_fitted: bool, is_verified: bool, as_json: bool,
+    is_verbose: bool,
 ) -> int:
     """Turn a capture into a scenario whose run replays it.
 
@@ -47,13 +50,16 @@ def command(
     is kept; exit status 1 if the replay lacks more than 2 % of the events, or an interrupt of
     a device.
     """
+    if is_fitted and is_verified:
+        raise click.UsageError("--fit keeps no order that --verify could look for")
     capture = open_capture(trace)
     directory = directory_of(capture.name, output)
-    scenario = import_capture(capture, directory.name)
+    scenario = import_capture(capture, directory.name, is_fitted)
     for note in scenario.notes if is_verbose else ():
         say(f"irqsim: {capture.name}: {note}")
     if output is not None or not is_verified:
-        write_files(scenario, directory)
+        if scenario.files:
+            write_files(scenario, directory)
         write_toml(scenario, output)
     if not is_verified:
         return 0

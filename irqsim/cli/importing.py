@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from irqsim.analysis.capture import Capture, read_capture
+from irqsim.analysis.import_fit import FitWriter
 from irqsim.analysis.import_text import Scenario, Writer
 from irqsim.analysis.match import Match, compare, percent
 from irqsim.analysis.story import Story
@@ -37,12 +38,14 @@ def directory_of(name: str, output: Path | None) -> Path:
     return Path(f"{stem or 'capture'}.replay")
 
 
-def import_capture(capture: Capture, directory: str) -> Scenario:
-    """The scenario that replays a capture; its files are to be in `directory`, beside it."""
+def import_capture(capture: Capture, directory: str, is_fitted: bool = False) -> Scenario:
+    """The scenario that replays a capture, its files to be in `directory` beside it; or that
+    condenses it into distributions."""
     story = Story(capture)
     payloads = Payloads(capture.header.layout)
     Unwinder(capture, story, payloads.text).walk()
-    return Writer(story, directory, [cost.name for cost in COSTS]).write()
+    writer = FitWriter if is_fitted else Writer
+    return writer(story, directory, [cost.name for cost in COSTS]).write()
 
 
 def write_files(scenario: Scenario, directory: Path) -> None:
