@@ -11,7 +11,7 @@ RUFF  := $(BIN)/ruff check --target-version py311 --line-length 100 --select $(R
          --ignore RUF001,RUF002,RUF003
 TEST  := $(BIN)/python -m pytest
 
-.PHONY: help install run test lint types tidy check explore golden bless mutants oracle replay bench compiled clean
+.PHONY: help install run test lint types tidy check explore golden bless mutants fuzz oracle replay bench compiled clean
 
 help:  ## print the targets
 	@sed -n 's/^\([a-z]*\):.*## */\1	/p' Makefile | expand -t 12
@@ -58,6 +58,9 @@ oracle: $(READY)  ## random scenarios on a real kernel and on ours (needs the la
 
 replay: $(READY)  ## real logs turned into scenarios, and how much of each its replay has
 	@$(BIN)/python -m tests.replay
+
+fuzz: $(READY)  ## a hundred thousand damaged traces for the reader
+	@$(BIN)/python -m tests.fuzz_reader
 
 bench: $(READY)  ## how fast it is; never fails
 	@for bench in $(wildcard tests/bench_*.py); do $(BIN)/python -m tests.$$(basename $$bench .py); done

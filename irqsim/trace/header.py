@@ -73,6 +73,16 @@ def is_head(line: str) -> bool:
     return _HEAD.fullmatch(line) is not None
 
 
+def _like(default: str, letters: str | None, width: int) -> str:
+    """The layout with so many letters and such a place for the pid, as far as one has them."""
+    found = [default]
+    if letters is not None:
+        alike = [each.name for each in LAYOUTS.values() if len(each.columns) == len(letters)]
+        found = alike or found
+    placed = [name for name in (*found, *LAYOUTS) if LAYOUTS[name].pid_width == width]
+    return placed[0] if placed and (letters is None or placed[0] in found) else found[0]
+
+
 def is_note(line: str) -> bool:
     """Whether a line that is no event, and no comment, can stand among events."""
     return _NOTE.fullmatch(line) is not None or is_head(line)
@@ -96,13 +106,8 @@ def look_at(header: TraceHeader, first: str) -> TraceHeader:
         return header
     if header.source == "trace_pipe" and _PADDED.search(first):
         header = evolve(header, source="trace-cmd")
-    if letters and len(letters) != len(LAYOUTS[header.layout].columns):
-        layouts = [
-            each.name
-            for each in LAYOUTS.values()
-            if len(each.columns) == len(letters) and width in (0, each.pid_width)
-        ]
-        header = evolve(header, layout=layouts[0] if layouts else header.layout)
+    if letters is None or len(letters) != len(LAYOUTS[header.layout].columns):
+        header = evolve(header, layout=_like(header.layout, letters, width))
     return evolve(header, clock=clock)
 
 
@@ -115,8 +120,11 @@ def guess_release(header: TraceHeader, lines: Sequence[str]) -> str:
     names = [
         each.name
         for each in LAYOUTS.values()
-        if (each.columns, each.pid_width) == (own.columns, own.pid_width)
+        if each.pid_width == own.pid_width
+        and (each.columns == own.columns or not (header.has_irq_info or each.is_rt))
     ]
+    # What nothing speaks against is what most people have.
+    names.sort(key=lambda name: name != header.layout)
     if header.kernel_version and (found := _VERSION.match(header.kernel_version)):
         known = [name for name in names if release_number(name) <= (int(found[1]), int(found[2]))]
         return known[-1] if known else names[0]

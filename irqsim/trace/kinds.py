@@ -204,7 +204,7 @@ def _named(names: dict[int, str]) -> Kind:
     def parse(text: str, _known: Value, _other: Value) -> Value:
         return int(text, 16) if text.startswith("0x") else numbers.get(text, -1)
 
-    return Kind("[A-Z0-9_a-z]+", render, parse)
+    return Kind("0x[0-9a-f]{1,16}|(?!0x)[A-Z0-9_a-z]+", render, parse)
 
 
 def _render_handled(value: Value) -> str:

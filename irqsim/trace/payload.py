@@ -32,6 +32,8 @@ from irqsim.trace.kinds import KINDS, Kind, Render, RenderWith, default_kind
 MARKER: Final = "tracing_mark_write"
 """The symbol by which a line of trace_marker is known."""
 
+UNKNOWN_VALUE: Final = "?"
+
 _PLACE: Final = re.compile(r"\{(\w+)(?::(\w+))?\}")
 
 
@@ -81,6 +83,19 @@ class CompiledFormat:
             texts[position] = render_with(values[index], values[other])
         return self._template % tuple(texts)
 
+    def render_known(self, values: tuple[Value, ...]) -> str:
+        """The same where some values are not known: a question mark stands for each."""
+        texts: list[str] = []
+        for index, other, kind in self._pieces:
+            value, beside = values[index], values[other] if other >= 0 else 0
+            if value is None or beside is None:
+                texts.append(UNKNOWN_VALUE)
+            elif kind.render_with is not None:
+                texts.append(kind.render_with(value, beside))
+            else:
+                texts.append(str(value) if kind.render is None else kind.render(value))
+        return self._template % tuple(texts)
+
     def parse(self, text: str) -> tuple[Value, ...] | None:
         """The values, or None where the text is not of this format."""
         match = self._regex.fullmatch(text)
@@ -108,7 +123,7 @@ class Payloads:
         if tracepoint is UNKNOWN and not event.values[0]:
             return str(event.values[1])
         formats = self._formats[tracepoint.id] or self._compile(tracepoint)
-        body = _format_for(event, formats).render(event.values)
+        body = _render(event, formats)
         return body if tracepoint.system == "ftrace" else f"{tracepoint.name}: {body}"
 
     def is_own(self, name: str, body: str) -> bool:
@@ -149,10 +164,11 @@ class Payloads:
         return formats
 
 
-def _format_for(event: Event, formats: list[CompiledFormat]) -> CompiledFormat:
-    """The release's format, or another if the record lacks a value that it shows."""
+def _render(event: Event, formats: list[CompiledFormat]) -> str:
+    """In the release's format, or in another if the record lacks a value that it shows."""
     if None in event.values:
         for each in formats:
             if each.can_render(event.values):
-                return each
-    return formats[0]
+                return each.render(event.values)
+        return formats[0].render_known(event.values)
+    return formats[0].render(event.values)

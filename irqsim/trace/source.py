@@ -41,8 +41,6 @@ class Source:
         self._owned = name != "-"
         self._head = b""
         self._read: Callable[[int], bytes] = partial(_read1, self._file)
-        self.ends_with_newline = True
-        """Whether the last line had one; known when all lines were read."""
         try:
             if self.peek(len(_GZIP)) == _GZIP:
                 self.is_packed = True
@@ -87,8 +85,11 @@ class Source:
         while piece := self._more():
             yield piece
 
-    def lines(self) -> Iterator[list[str]]:
-        """All that is left, as lists of lines without their newlines."""
+    def lines(self) -> Iterator[tuple[list[str], str]]:
+        """All that is left, as lists of lines, and the newline that each of them had.
+
+        Only the last line of all can be without one.
+        """
         rest = b""
         nr_lines = 0
         for chunk in self.chunks():
@@ -99,12 +100,11 @@ class Source:
                 lines = (rest + head).decode("utf-8", "surrogateescape").split("\n")
                 rest = tail
                 nr_lines += len(lines)
-                yield lines
+                yield lines, "\n"
             if len(rest) > LINE_MAX:
                 raise TraceFormatError(self.name, nr_lines + 1, "a line without an end")
-        self.ends_with_newline = not rest
         if rest:
-            yield rest.decode("utf-8", "surrogateescape").split("\n")
+            yield [rest.decode("utf-8", "surrogateescape")], ""
 
     def close(self) -> None:
         """Close the file; standard input is left open."""

@@ -57,7 +57,7 @@ class TextReader:
         is_report = header.source == "trace-cmd"
         self._parser = LineParser(header.layout, payloads=ReportPayloads() if is_report else None)
         self._forms: list[Form] = [self._parser.event, self._parser.latency]
-        if first and not any(form(first) for form in self._forms):
+        if first and not any(_is_of(form, first) for form in self._forms):
             is_ours = header.source == "ftrace"
             other = OtherForms(self._parser).find(header.tracer if is_ours else "", first)
             if other is not None:
@@ -67,20 +67,20 @@ class TextReader:
     def parts(self) -> Iterator[list[Part]]:
         """The whole text, in lists of parts, whose texts together are the text."""
         held: Part | None = None
-        for lines in self._lines:
+        for lines, newline in self._lines:
             parts: list[Part] = []
-            held = self._parse(lines, held, parts)
+            held = self._parse(lines, newline, held, parts)
             yield parts
         if held is not None:
             yield [held]
 
     def _read_head(self) -> tuple[list[str], list[str]]:
         """The lines above the first event, and some from there on; all will be read again."""
-        seen: list[list[str]] = []
+        seen: list[tuple[list[str], str]] = []
         head: list[str] = []
         events: list[str] = []
-        for lines in self._lines:
-            seen.append(lines)
+        for lines, newline in self._lines:
+            seen.append((lines, newline))
             first = next((i for i, line in enumerate(lines) if not is_head(line)), len(lines))
             head += lines[:first]
             events = [line.removesuffix("\r") for line in lines[first : first + _HEAD_MAX]]
@@ -89,9 +89,10 @@ class TextReader:
         self._lines = chain(seen, self._lines)
         return head, events
 
-    def _parse(self, lines: list[str], held: Part | None, parts: list[Part]) -> Part | None:
+    def _parse(
+        self, lines: list[str], newline: str, held: Part | None, parts: list[Part]
+    ) -> Part | None:
         """Append the parts of the next lines; what may go on is held back and returned."""
-        newline = "\n" if self._source.ends_with_newline else ""
         form = self._forms[0]
         number = self._number
         try:
@@ -146,6 +147,14 @@ class TextReader:
             shown = stripped if len(stripped) <= _SHOWN_MAX else f"{stripped[:_SHOWN_MAX]}..."
             raise TraceFormatError("", None, f"not a line of a trace: {shown!r}")
         return None
+
+
+def _is_of(form: Form, line: str) -> bool:
+    """Whether a line has a form, be it with impossible flags, which reading it will name."""
+    try:
+        return form(line) is not None
+    except TraceFormatError:
+        return True
 
 
 def _of_form(header: TraceHeader, name: str) -> TraceHeader:

@@ -51,6 +51,8 @@ _STATE_MASK: Final = 0x1FF
 _U32: Final = 1 << 32
 _U64: Final = 1 << 64
 _S64_MAX: Final = (1 << 63) - 1
+_TEXTS: Final = ("s", "p", "sym", "symoff", "mask")
+"""Kinds whose values may be strings."""
 _PLACE: Final = re.compile(r"\{(\w+)(?::(\w+))?\}")
 
 
@@ -122,7 +124,7 @@ class Decoder:
         special = _SPECIAL.get((form.system, form.name))
         if special is not None and all(name in form.field_of for name in special[1]):
             decode = special[0](self, form)
-        elif tracepoint is None:
+        elif tracepoint is None or not _is_alike(form, tracepoint):
             decode = self._unknown(form)
         else:
             decode = self._declared(form, tracepoint)
@@ -261,6 +263,16 @@ def kinds_of(tracepoint: Tracepoint) -> dict[str, str]:
             if place[2]:
                 kinds[place[1]] = place[2]
     return kinds
+
+
+def _is_alike(form: EventFormat, tracepoint: Tracepoint) -> bool:
+    """Whether what are numbers to us are none of its strings."""
+    kinds = kinds_of(tracepoint)
+    return not any(
+        place is not None and place.is_string and kinds[each.name] not in _TEXTS
+        for each in tracepoint.fields
+        for place in (form.field_of.get(each.name),)
+    )
 
 
 def _none(entry: bytes) -> Value:
