@@ -227,9 +227,9 @@ def test_a_fit_has_about_as_many_interrupts(name: str, line: str) -> None:
 def test_a_fit_says_what_was_measured(log: Path) -> None:
     """Periods, durations, threads and wake-ups of a scenario come back from its log."""
     scenario = import_capture(open_capture(str(log)), "x.replay", is_fitted=True)
-    assert re.search(r'name = "eth0"(.*\n)+?arrivals = \{ every = "700us" \}', scenario.toml)
+    assert re.search(r'name = "eth0"(.*\n)+?arrivals = \{ every = "700us"', scenario.toml)
     assert re.search(r'name = "eth0"(.*\n)+?handler = .*wake_up_process reader', scenario.toml)
-    assert re.search(r'name = "touch"(.*\n)+?arrivals = \{ every = "900us" \}', scenario.toml)
+    assert re.search(r'name = "touch"(.*\n)+?arrivals = \{ every = "900us"', scenario.toml)
     assert re.search(r'name = "touch"(.*\n)+?thread = \["run 4[0-9]us', scenario.toml)
     assert re.search(r'name = "reader"(.*\n)+?run = \["schedule", "run 1[0-9]us', scenario.toml)
 
