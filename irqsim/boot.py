@@ -40,6 +40,7 @@ from irqsim.kernel.tick import TickSched, start_tick
 from irqsim.kernel.timer import TimerBase, TimerList, run_timer_softirq
 from irqsim.kernel.timersd import create_rt_threads
 from irqsim.kernel.trace import set_tracing_on
+from irqsim.kernel.vectors import no_action, rcu_core, run_rebalance_domains
 from irqsim.kernel.workqueue import WorkerPools
 from irqsim.records import EventTable
 from irqsim.scenario.spec import KernelSpec, ScenarioSpec
@@ -221,14 +222,14 @@ def _map_timer(k: Kernel, replays: bool) -> None:
 
 def _open_softirqs(k: Kernel) -> None:
     """open_softirq() for every vector.  NET_TX, BLOCK and IRQ_POLL have nothing to do here."""
-    k.softirq_vec = [softirq.no_action] * softirq.NR_SOFTIRQS
+    k.softirq_vec = [no_action] * softirq.NR_SOFTIRQS
     k.softirq_vec[softirq.HI_SOFTIRQ] = softirq.tasklet_hi_action
     k.softirq_vec[softirq.TIMER_SOFTIRQ] = run_timer_softirq
     k.softirq_vec[softirq.NET_RX_SOFTIRQ] = net_rx_action
     k.softirq_vec[softirq.TASKLET_SOFTIRQ] = softirq.tasklet_action
-    k.softirq_vec[softirq.SCHED_SOFTIRQ] = softirq.run_rebalance_domains
+    k.softirq_vec[softirq.SCHED_SOFTIRQ] = run_rebalance_domains
     k.softirq_vec[softirq.HRTIMER_SOFTIRQ] = hrtimer_run_softirq
-    k.softirq_vec[softirq.RCU_SOFTIRQ] = softirq.rcu_core
+    k.softirq_vec[softirq.RCU_SOFTIRQ] = rcu_core
 
 
 def _watch_lines(k: Kernel, settings: KernelSpec) -> None:

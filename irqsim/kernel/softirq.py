@@ -446,32 +446,3 @@ def takeover_tasklets(k: Kernel, cpu: Cpu, dead: Cpu) -> Path:
 
 def _queue_of(cpu: Cpu, vec: int) -> list[Tasklet]:
     return cpu.tasklet_hi_vec if vec == HI_SOFTIRQ else cpu.tasklet_vec
-
-
-# -- vectors without a list of their own -------------------------------------------------
-
-
-def run_rebalance_domains(k: Kernel, cpu: Cpu) -> Path:
-    """SCHED: look whether CPUs are unevenly loaded, and say when to look again.
-
-    Source: kernel/sched/fair.c: run_rebalance_domains, rebalance_domains (busy_factor 16).
-    Differs: nothing is moved.
-    """
-    yield k.cost.sched_softirq
-    interval = 1
-    if cpu.current is not cpu.idle:
-        interval = max(1, 16 * len(k.cpus) * k.hz // 1000)
-    cpu.tick.next_balance = k.jiffies + interval
-
-
-def rcu_core(k: Kernel, cpu: Cpu) -> Path:
-    """RCU: report that this CPU has passed through a quiescent state.
-
-    Source: kernel/rcu/tree.c: rcu_core.
-    """
-    yield k.cost.rcu_softirq
-
-
-def no_action(k: Kernel, cpu: Cpu) -> Path:
-    """A vector that nobody opened."""
-    yield 0

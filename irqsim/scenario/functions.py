@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from irqsim.kernel import softirq
 from irqsim.kernel.entry import exit_to_user_mode
 from irqsim.kernel.exit import do_exit
 from irqsim.kernel.hrtimer import HRTIMER_NORESTART, HRTIMER_RESTART, HrTimer, TimerPath
 from irqsim.kernel.sched import start_task
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.timer import TimerList, mod_timer, nsecs_to_jiffies_up
+from irqsim.kernel.vectors import no_action
 from irqsim.scenario.program import Program, return_to_user, run_atomic, run_task
 from irqsim.scenario.spec import HrtimerSpec, TimerSpec
 
@@ -29,7 +29,7 @@ def after(
     duty: Callable[[Kernel, Cpu], Path], program: Program
 ) -> Callable[[Kernel, Cpu], Path]:
     """A vector's built-in duty, then what the scenario adds to it."""
-    if duty is softirq.no_action:
+    if duty is no_action:
         return atomic_function(program)
 
     def path(k: Kernel, cpu: Cpu) -> Path:
