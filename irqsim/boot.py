@@ -155,6 +155,7 @@ def _configure(k: Kernel, spec: ScenarioSpec) -> None:
     k.trace_records = []
     k.recorded = None
     k.dmesg, k.console, k.said_once = [], lambda line: None, {}
+    k.is_tainted = k.panicked = False
     k.softirq_events = tuple(
         tuple(k.events.intern(tracepoint, vec) for vec in range(softirq.NR_SOFTIRQS))
         for tracepoint in (SOFTIRQ_RAISE, SOFTIRQ_ENTRY, SOFTIRQ_EXIT)

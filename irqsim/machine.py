@@ -22,7 +22,7 @@ from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq.request import Refusal
 from irqsim.kernel.load import weight_of
 from irqsim.kernel.locking import Mutex, SpinLock
-from irqsim.kernel.printk import KERN_EMERG, KERN_WARNING, printk
+from irqsim.kernel.printk import KERN_WARNING, printk
 from irqsim.kernel.sched import UPTIME_NS, new_task
 from irqsim.kernel.softirq import Tasklet
 from irqsim.kernel.state import (
@@ -93,7 +93,6 @@ class Machine:
         self.tick_ns = spec.run.tick
         self.drivers: dict[str, Driver] = {}
         self.pollers: dict[str, Poller] = {}
-        self.panicked = False
         self._sink = sink
         self._tasklets: dict[str, Tasklet] = {}
         self._tasks: dict[str, Task] = {}
@@ -186,11 +185,11 @@ class Machine:
 
     def lock(self, name: str) -> SpinLock:
         """The spin lock of that name: the first use makes it."""
-        return self._locks.setdefault(name, SpinLock(name))
+        return self._locks.setdefault(name, SpinLock(name, self._locks))
 
     def mutex(self, name: str) -> Mutex:
         """The mutex of that name: the first use makes it."""
-        return self._mutexes.setdefault(name, Mutex(name))
+        return self._mutexes.setdefault(name, Mutex(name, self._mutexes))
 
     def wait_queue(self, name: str) -> WaitQueue:
         """The wait queue of that name: the first use makes it."""
@@ -227,11 +226,6 @@ class Machine:
     def part(self, key: PartKey) -> Part | None:
         """The part of a function, if services that are timed may be in it."""
         return self._parts.get(key)
-
-    def panic(self, words: str) -> None:
-        """Note that the machine panics; the engine stops at the next yield."""
-        self.panicked = True
-        printk(self.kernel, KERN_EMERG, f"Kernel panic - not syncing: {words}")
 
     # -- running -----------------------------------------------------------------------------
 

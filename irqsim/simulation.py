@@ -127,7 +127,7 @@ class Simulation:
     @property
     def panicked(self) -> bool:
         """The simulated kernel has panicked, and the run ended there."""
-        return self.machine.panicked
+        return self.kernel.panicked
 
     @property
     def online_cpus(self) -> int:

@@ -68,8 +68,19 @@ def is_whole(spec: ScenarioSpec) -> bool:
     )
 
 
-def faults_of(outcome: golden.Outcome) -> list[str]:
-    """The laws that a run breaks."""
+BROKEN: Final[dict[str, tuple[str, ...]]] = {
+    "sleeping-in-a-handler": (
+        "a_handler_leaves_the_context_as_it_was",
+        "handlers_run_in_hard_interrupt_context",
+        "what_began_last_ends_first",
+        "an_interrupt_stays_with_its_task",
+    )
+}
+"""The laws that a scenario is there to break: its driver does what no driver may."""
+
+
+def faults_of(name: str, outcome: golden.Outcome) -> list[str]:
+    """The laws that a run breaks, and was not meant to."""
     spec = outcome.simulation.spec
     kernel = spec.kernel
     descs = outcome.simulation.kernel.irq_desc.items()
@@ -82,7 +93,8 @@ def faults_of(outcome: golden.Outcome) -> list[str]:
     )
     whole = is_whole(spec)
     enabled = outcome.enabled if whole else None
-    return [str(each) for each in check(outcome.records, whole, setting, enabled)]
+    found = list(check(outcome.records, whole, setting, enabled))
+    return [str(each) for each in found if each.name not in BROKEN.get(name, ())]
 
 
 def test_there_is_something_to_learn() -> None:
@@ -117,7 +129,7 @@ def test_a_scenario_says_what_to_look_at(name: str) -> None:
 
 @each_scenario
 def test_no_law_is_broken_in_what_is_printed(name: str) -> None:
-    assert faults_of(outcome_of(name)) == []
+    assert faults_of(name, outcome_of(name)) == []
 
 
 @each_scenario
@@ -129,7 +141,7 @@ def test_no_law_is_broken_in_what_is_not_printed(name: str) -> None:
     for at in spec.ats:
         commands = [each for each in at.commands if not each.path.startswith(TRACEFS)]
         ats.append(evolve(at, commands=tuple(commands)))
-    assert faults_of(golden.run(evolve(spec, trace=trace, ats=tuple(ats)))) == []
+    assert faults_of(name, golden.run(evolve(spec, trace=trace, ats=tuple(ats)))) == []
 
 
 @pytest.mark.parametrize("seed", ["1", "2"])

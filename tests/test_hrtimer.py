@@ -167,7 +167,6 @@ def test_before_2026_an_expiry_is_logged_as_a_cancellation_too(release: str) -> 
     assert events[:2] == ["hrtimer_cancel", "hrtimer_expire_entry"]
 
 
-@pytest.mark.xfail(strict=True, reason="hrtimer_cancel() does not wait")
 def test_hrtimer_cancel_waits_for_a_function_that_runs_elsewhere() -> None:
     """When it returns the timer is neither armed nor running.  Source: hrtimer_cancel()."""
     outcome = run_free(

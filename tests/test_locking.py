@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from irqsim.errors import LimitError
 from tests.kernel_scenarios import Outcome, Steps, device, kernel, run, run_free, task
 
 LOCKED: Steps = ["spin_lock L", "run 1ms", "spin_unlock L"]
@@ -71,27 +70,34 @@ def test_a_handler_turns_while_another_cpu_holds_its_lock() -> None:
 
 
 def test_a_handler_that_wants_the_lock_of_what_it_interrupted_hangs() -> None:
-    """Why such sections switch interrupts off.  The run ends with the lock's name."""
+    """Why such sections switch interrupts off.  Source: debug_spin_lock_before()."""
     text = task("a", LOCKED, cpu=0) + device("d", ["500us"], ["spin_lock L", "spin_unlock L"])
-    with pytest.raises(LimitError, match=r"lockup.*'L'"):
-        run(text)
+    outcome = run(text)
+    assert outcome.simulation.panicked
+    assert outcome.dmesg[0].startswith("BUG: spinlock recursion on CPU#0, a/")
+    assert outcome.dmesg[1].startswith(" lock: L, .magic: dead4ead, .owner: a/")
+    assert outcome.dmesg[2] == "Kernel panic - not syncing: softlockup: hung tasks"
     text = text.replace("spin_lock", "spin_lock_irqsave")
     assert run(text.replace("spin_unlock", "spin_unlock_irqrestore")).dmesg == []
 
 
 def test_taking_a_lock_twice_hangs() -> None:
     """Spin locks do not nest.  Source: spinlock_t."""
-    with pytest.raises(LimitError, match="which it holds itself"):
-        run(task("a", ["spin_lock L", "spin_lock L"]))
+    outcome = run(task("a", ["spin_lock L", "spin_lock L"], cpu=1, pid=77))
+    assert outcome.simulation.panicked
+    assert outcome.dmesg[0] == "BUG: spinlock recursion on CPU#1, a/77"
 
 
 def test_a_lock_that_is_never_released_is_a_lockup() -> None:
-    """The other CPU waits for ever; the run ends instead.  Source: kernel/watchdog.c."""
-    with pytest.raises(LimitError, match="'L'"):
-        run(
-            task("a", ["spin_lock L", "run 1ms"], cpu=0)
-            + task("b", ["spin_lock L"], cpu=1, start="100us")
-        )
+    """The other CPU waits for ever, and the watchdog says so.  Source: watchdog_timer_fn()."""
+    outcome = run(
+        task("a", ["spin_lock L", "run 1ms"], cpu=0)
+        + task("b", ["spin_lock L"], cpu=1, start="100us", pid=78)
+    )
+    assert outcome.dmesg == [
+        "watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [b:78]",
+        "Kernel panic - not syncing: softlockup: hung tasks",
+    ]
 
 
 def test_a_section_with_interrupts_off_delays_them_to_its_end() -> None:
@@ -209,9 +215,15 @@ def test_waiters_of_a_mutex_are_woken_in_the_order_of_coming() -> None:
 
 
 def test_taking_a_mutex_twice_hangs() -> None:
-    """Source: struct mutex: only one task can hold it, and not recursively."""
-    with pytest.raises(LimitError, match="which it holds itself"):
-        run(task("a", ["mutex_lock M", "mutex_lock M"]))
+    """Only one task can hold it, and not recursively.  Source: check_hung_task()."""
+    outcome = run(task("a", ["mutex_lock M", "mutex_lock M", "trace_printk never"], pid=77))
+    assert outcome.dmesg == [
+        "irqsim: task a:77 sleeps for ever: it waits for mutex 'M' (held by a:77)",
+        "INFO: task a:77 blocked for more than 120 seconds.",
+        "      Not tainted 6.1.0 #1",
+        '"echo 0 > /proc/sys/kernel/hung_task_timeout_secs" disables this message.',
+    ]
+    assert outcome.said() == []
 
 
 def test_a_free_mutex_costs_nothing() -> None:

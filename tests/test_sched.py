@@ -442,7 +442,6 @@ def test_sleeping_with_preemption_off_is_reported_where_it_is_counted(begin: str
     )
 
 
-@pytest.mark.xfail(strict=True, reason="only who sleeps is asked")
 def test_yielding_in_an_interrupt_is_reported_too() -> None:
     """Every schedule() asks.  Source: __schedule(): schedule_debug()."""
     outcome = run(lasting("20ms") + device("d", ["1ms"], ["sched_yield"]))

@@ -219,7 +219,6 @@ def test_deleting_a_timer_that_is_not_armed_is_no_event() -> None:
     assert outcome.of("timer_cancel") == []
 
 
-@pytest.mark.xfail(strict=True, reason="next_expiry does not outlive its timer")
 def test_the_tick_still_looks_for_a_timer_that_has_been_deleted() -> None:
     """del_timer() leaves next_expiry: TIMER is raised once for nothing on a busy CPU.
 

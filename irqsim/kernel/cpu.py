@@ -237,7 +237,7 @@ def _take_over(k: Kernel, task: Task, dead: Cpu) -> Path:
     for the day on which the CPU comes back.
     """
     what = f"CPU {dead.number} to be dead"
-    yield from spin_until(k, lambda: k.hotplug.dead is dead, what)
+    yield from spin_until(k, k.cpus[task.cpu], lambda: k.hotplug.dead is dead, what)
     timers_dead_cpu(k, k.cpus[task.cpu], dead)
     yield k.cost.timer_manage
     yield from dev_cpu_dead(k, k.cpus[task.cpu], dead)

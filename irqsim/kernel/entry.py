@@ -8,6 +8,8 @@ way does.
 Source: arch/arm64/kernel/entry-common.c: el1_interrupt, el0_interrupt; arch/arm/kernel/
 entry-armv.S: __irq_svc, __irq_usr; drivers/irqchip/irq-gic.c, irq-gic-v3.c: gic_handle_irq;
 kernel/softirq.c: irq_enter_rcu, __irq_exit_rcu.
+Differs: where a handler has slept, preempt_count is put right when its interrupt ends; a real
+one falls below zero, and the CPU takes no interrupt for one any more.
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ def interrupt(k: Kernel, cpu: Cpu) -> Path:
     task = cpu.current
     # The engine has put this path's frame on the stack already.
     from_user = task.in_user and len(cpu.frames) == 2
-    cpu.preempt_count += HARDIRQ_OFFSET
+    count = cpu.preempt_count
+    cpu.preempt_count = count + HARDIRQ_OFFSET
     if task is cpu.idle and len(cpu.frames) == 2:
         tick_irq_enter(k, cpu)
     yield k.cost.irq_entry
@@ -59,7 +62,8 @@ def interrupt(k: Kernel, cpu: Cpu) -> Path:
         if hwirq < FIRST_SPECIAL:
             yield k.cost.irq_entry
 
-    cpu.preempt_count -= HARDIRQ_OFFSET
+    # What it was: also where a handler slept, which has set it to 0.
+    cpu.preempt_count = count
     if (cpu.softirq_pending or cpu.pending_timer_softirq) and _may_run_softirqs(k, cpu):
         yield from _invoke_softirq(k, cpu)
     yield k.cost.irq_exit
@@ -84,10 +88,10 @@ def interrupt_before_5_16(k: Kernel, cpu: Cpu) -> Path:
             gic.end_of_ipi(cpu)
             yield from _handle_ipi(k, cpu, hwirq)
         else:
-            _irq_enter(k, cpu)
+            count = _irq_enter(k, cpu)
             desc = k.domain.descs[hwirq]
             yield from desc.handle_irq(k, cpu, desc)
-            yield from _irq_exit(k, cpu)
+            yield from _irq_exit(k, cpu, count)
         if not gic.loops:
             break
         hwirq = gic.acknowledge(cpu)
@@ -109,22 +113,24 @@ def _handle_ipi(k: Kernel, cpu: Cpu, number: int) -> Path:
     if number == k.ipi.reschedule:
         fold_need_resched(k, cpu)
     if number != k.ipi.reschedule or cpu.wake_list:
-        _irq_enter(k, cpu)
+        count = _irq_enter(k, cpu)
         yield from ipi_work(k, cpu, number)
-        yield from _irq_exit(k, cpu)
+        yield from _irq_exit(k, cpu, count)
     trace(k, cpu, k.ipi.exit[number])
 
 
-def _irq_enter(k: Kernel, cpu: Cpu) -> None:
-    """Source: kernel/softirq.c: irq_enter."""
-    cpu.preempt_count += HARDIRQ_OFFSET
+def _irq_enter(k: Kernel, cpu: Cpu) -> int:
+    """What preempt_count was.  Source: kernel/softirq.c: irq_enter."""
+    count = cpu.preempt_count
+    cpu.preempt_count = count + HARDIRQ_OFFSET
     if cpu.current is cpu.idle and len(cpu.frames) == 2:
         tick_irq_enter(k, cpu)
+    return count
 
 
-def _irq_exit(k: Kernel, cpu: Cpu) -> Path:
-    """Source: kernel/softirq.c: irq_exit."""
-    cpu.preempt_count -= HARDIRQ_OFFSET
+def _irq_exit(k: Kernel, cpu: Cpu, count: int) -> Path:
+    """`count`: what preempt_count was on entry.  Source: kernel/softirq.c: irq_exit."""
+    cpu.preempt_count = count
     if (cpu.softirq_pending or cpu.pending_timer_softirq) and _may_run_softirqs(k, cpu):
         yield from _invoke_softirq(k, cpu)
 

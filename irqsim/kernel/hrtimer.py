@@ -27,6 +27,7 @@ from irqsim.events import (
 from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IrqAction
 from irqsim.kernel.migrate import migrate_disable, migrate_enable
 from irqsim.kernel.softirq import HRTIMER_SOFTIRQ
+from irqsim.kernel.spin import spin_until
 from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Path
 from irqsim.kernel.timersd import raise_timer_softirq
 from irqsim.kernel.trace import trace
@@ -63,6 +64,7 @@ class HrTimer:
         "is_running",
         "is_soft",
         "mode",
+        "running_cpu",
         "symbol",
     )
 
@@ -78,6 +80,8 @@ class HrTimer:
     expires_ns: int
     is_queued: bool
     is_running: bool
+    running_cpu: int
+    """Where its function runs, or ran last."""
     cpu: int
 
     def __init__(
@@ -96,6 +100,7 @@ class HrTimer:
         self.expires_ns = 0
         self.is_queued = False
         self.is_running = False
+        self.running_cpu = -1
         self.cpu = 0
 
 
@@ -173,6 +178,18 @@ def hrtimer_cancel(k: Kernel, cpu: Cpu, timer: HrTimer) -> bool:
     return True
 
 
+def hrtimer_cancel_sync(k: Kernel, cpu: Cpu, timer: HrTimer) -> Path:
+    """Disarm a timer, and wait until its function does not run: hrtimer_cancel() of drivers.
+
+    Called by the timer's own function it never returns, as in the kernel.
+    Source: kernel/time/hrtimer.c: hrtimer_cancel, hrtimer_try_to_cancel.
+    """
+    what = f"the function of hrtimer {timer.symbol} to return"
+    in_vain = timer.running_cpu == cpu.number and not k.preempt_rt
+    yield from spin_until(k, cpu, lambda: not timer.is_running, what, in_vain)
+    hrtimer_cancel(k, cpu, timer)
+
+
 def next_expiry(cpu: Cpu, without: HrTimer) -> int | None:
     """When the first timer of this CPU expires, `without` left out; None without any."""
     times = [
@@ -212,7 +229,7 @@ def hrtimer_run_softirq(k: Kernel, cpu: Cpu) -> Path:
 
 def _run_hrtimer(k: Kernel, cpu: Cpu, timer: HrTimer) -> Path:
     timer.is_queued = False
-    timer.is_running = True
+    timer.is_running, timer.running_cpu = True, cpu.number
     saved = cpu.irqs_disabled
     if k.release.hrtimer_cancels_first:
         cpu.irqs_disabled = True

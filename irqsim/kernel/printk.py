@@ -40,16 +40,18 @@ def printk_once(k: Kernel, level: int, what: str, text: str) -> None:
 def warn(k: Kernel, cpu: Cpu, where: str, text: str = "") -> None:
     """What WARN() prints: a block with the place, the task and the CPU; WARN_ON() has no text.
 
-    Differs: the list of modules, the registers and the call trace are left out.
+    Differs: line numbers, registers and the call trace are left out.
     """
     lines = [
         "------------[ cut here ]------------",
         text,
         f"WARNING: CPU: {cpu.number} PID: {cpu.current.pid} at {where}",
+        NO_MODULES,
         *_machine(k, cpu),
         "---[ end trace 0000000000000000 ]---",
     ]
     printk(k, KERN_WARNING, "\n".join(line for line in lines if line))
+    k.is_tainted = True
 
 
 def warn_once(k: Kernel, cpu: Cpu, where: str, text: str = "") -> None:
@@ -67,6 +69,7 @@ def dump_stack(k: Kernel, cpu: Cpu) -> None:
     printk(k, KERN_ERR, "\n".join(_machine(k, cpu)))
 
 
+NO_MODULES: Final = "Modules linked in:"
 HARDWARE_NAME: Final[dict[str, str]] = {
     "arm64": "linux,dummy-virt (DT)",
     "arm": "Generic DT based system",
@@ -74,15 +77,25 @@ HARDWARE_NAME: Final[dict[str, str]] = {
 """What QEMU's `virt` machine calls itself."""
 
 
-def _machine(k: Kernel, cpu: Cpu) -> tuple[str, str]:
+def taint(k: Kernel) -> str:
+    """What the kernel has done that may have harmed it: nothing, or a warning.
+
+    Source: kernel/panic.c: print_tainted, taint_flags (W is the tenth).
+    """
+    if not k.is_tainted:
+        return "Not tainted"
+    return f"Tainted: {'G        W'.ljust(k.release.nr_taint_flags)}"
+
+
+def _machine(k: Kernel, cpu: Cpu) -> list[str]:
     """Source: lib/dump_stack.c: dump_stack_print_info."""
     task = cpu.current
     user = "UID: 0 " if k.release.dump_has_uid else ""
-    return (
-        f"CPU: {cpu.number} {user}PID: {task.pid} Comm: {task.comm} "
-        f"Not tainted {k.release.version} #1",
-        f"Hardware name: {HARDWARE_NAME[k.arch]}",
-    )
+    who = f"CPU: {cpu.number} {user}PID: {task.pid} Comm: {task.comm}"
+    lines = [f"{who} {taint(k)} {k.release.version} #1"]
+    if k.is_tainted and k.release.dump_has_uid:
+        lines.append("Tainted: [W]=WARN")
+    return [*lines, f"Hardware name: {HARDWARE_NAME[k.arch]}"]
 
 
 class RateLimit:

@@ -64,7 +64,9 @@ class Release:
     """Interrupt threads are woken to follow their line as soon as it is moved, all of them
     (since 6.9)."""
     dump_has_uid: bool
-    """A report names the user of the task as well (since 6.12)."""
+    """A report names the user of the task as well, and taints in words (since 6.12)."""
+    nr_taint_flags: int
+    """How wide a report prints what has tainted the kernel (19 since 6.0)."""
     has_ktimers: bool
     """On PREEMPT_RT timers expire in ktimers/N (RT patches since 5.16)."""
     rt_is_lazy: bool
@@ -109,6 +111,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
         dump_has_uid=False,
+        nr_taint_flags=18,
         has_ktimers=False,
         rt_is_lazy=True,
         nr_arm64_ipis=7,
@@ -141,6 +144,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
         dump_has_uid=False,
+        nr_taint_flags=18,
         has_ktimers=False,
         rt_is_lazy=True,
         nr_arm64_ipis=7,
@@ -173,6 +177,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
         dump_has_uid=False,
+        nr_taint_flags=19,
         has_ktimers=True,
         rt_is_lazy=True,
         nr_arm64_ipis=7,
@@ -205,6 +210,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         msleep_adds_one=True,
         irq_threads_move_at_once=False,
         dump_has_uid=False,
+        nr_taint_flags=19,
         has_ktimers=True,
         rt_is_lazy=True,
         nr_arm64_ipis=7,
@@ -237,6 +243,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         msleep_adds_one=False,
         irq_threads_move_at_once=True,
         dump_has_uid=True,
+        nr_taint_flags=19,
         has_ktimers=False,
         rt_is_lazy=False,
         nr_arm64_ipis=8,

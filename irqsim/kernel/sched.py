@@ -21,9 +21,10 @@ from irqsim.events import (
     TASK_UNINTERRUPTIBLE,
 )
 from irqsim.kernel import eevdf, fair, rt
+from irqsim.kernel.atomic import schedule_bug
 from irqsim.kernel.frame import Frame
 from irqsim.kernel.preempt import PREEMPT_MASK, PREEMPT_OFFSET
-from irqsim.kernel.printk import KERN_ERR, printk
+from irqsim.kernel.printk import KERN_ERR, dump_stack, printk
 from irqsim.kernel.smp import (
     NOTHING_CALLED,
     SENT_BY_PREEMPTION,
@@ -244,8 +245,16 @@ def schedule(k: Kernel, cpu: Cpu, preempt: bool = False) -> Path:
     """
     task = cpu.current
     blocks = not preempt and task.state != TASK_RUNNING
-    if blocks and cpu.preempt_count & k.atomic_mask:
-        _schedule_bug(k, cpu)
+    allowed = task.allowed
+    # The idle task runs with preemption disabled.
+    disabled = PREEMPT_OFFSET if task is cpu.idle and k.preempt_count_built else 0
+    if not preempt and cpu.preempt_count & k.atomic_mask != disabled:
+        schedule_bug(k, cpu)
+        # What it left open, it left open here.
+        task.allowed = (cpu.number,)
+    if blocks and task is cpu.idle:
+        printk(k, KERN_ERR, "bad: scheduling from the idle thread!")
+        dump_stack(k, cpu)
     # Waiting for a spin lock does not count as sleeping to a worker's pool.
     sleeps = blocks and task.state != TASK_RTLOCK_WAIT
     if sleeps and task.before_sleep is not None:
@@ -270,28 +279,17 @@ def schedule(k: Kernel, cpu: Cpu, preempt: bool = False) -> Path:
         cpu.preempt_count = following.preempt_count
         cpu.current = following
         cpu.nr_switches += 1
+        task.nr_switches += 1
         if following not in (cpu.idle, cpu.ksoftirqd, cpu.rcuc) and task is not cpu.rcuc:
             cpu.tick.rcu_wanted = True
         yield SWITCH
         cpu = k.cpus[task.cpu]
         yield k.cost.switch_to
+    task.allowed = allowed
     cpu.irqs_disabled = False
     yield 0
     if sleeps and task.after_sleep is not None:
         task.after_sleep()
-
-
-def _schedule_bug(k: Kernel, cpu: Cpu) -> None:
-    """Somebody sleeps where nobody may: report it, and go on.
-
-    Source: kernel/sched/core.c: __schedule_bug.
-    Differs: the call trace is left out, and preempt_count stays as it is.
-    """
-    task = cpu.current
-    # schedule() itself has disabled preemption by then.
-    count = cpu.preempt_count + (PREEMPT_OFFSET if k.preempt_count_built else 0)
-    who = f"{task.comm}/{task.pid}/0x{count:08x}"
-    printk(k, KERN_ERR, f"BUG: scheduling while atomic: {who}")
 
 
 def _pick_next(k: Kernel, cpu: Cpu, task: Task | None) -> Task:

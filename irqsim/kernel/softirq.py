@@ -34,13 +34,15 @@ from irqsim.events import (
     TASKLET_EXIT,
     Event,
 )
+from irqsim.kernel.atomic import preempt_count_leak
 from irqsim.kernel.preempt import (
     IN_INTERRUPT_MASK,
     PREEMPT_OFFSET,
     SOFTIRQ_DISABLE_OFFSET,
     SOFTIRQ_OFFSET,
+    in_hardirq,
 )
-from irqsim.kernel.printk import KERN_WARNING, printk
+from irqsim.kernel.printk import KERN_WARNING, printk, warn_once
 from irqsim.kernel.sched import (
     cond_resched,
     might_sleep,
@@ -150,7 +152,7 @@ def handle_softirqs(k: Kernel, cpu: Cpu) -> Path:
             yield from actions[vec](k, cpu)
             trace(k, cpu, exit_[vec])
             if cpu.preempt_count != count:
-                _preempt_count_leak(k, cpu, vec, count)
+                preempt_count_leak(k, cpu, vec, count)
         cpu.irqs_disabled = True
         pending = cpu.softirq_pending
         if not pending:
@@ -172,9 +174,9 @@ def do_softirq(k: Kernel, cpu: Cpu) -> Path:
     Source: kernel/softirq.c: do_softirq.
     """
     if cpu.softirq_pending and not ksoftirqd_running(k, cpu):
-        cpu.irqs_disabled = True
+        saved, cpu.irqs_disabled = cpu.irqs_disabled, True
         yield from handle_softirqs(k, cpu)
-        cpu.irqs_disabled = False
+        cpu.irqs_disabled = saved
         yield 0
 
 
@@ -220,18 +222,6 @@ def ksoftirqd_run_end(k: Kernel, cpu: Cpu) -> Path:
     yield 0
 
 
-def _preempt_count_leak(k: Kernel, cpu: Cpu, vec: int, count: int) -> None:
-    from irqsim.units import SOFTIRQ_NAMES
-
-    printk(
-        k,
-        KERN_WARNING,
-        f"huh, entered softirq {vec} {SOFTIRQ_NAMES[vec]} with preempt_count {count:08x}, "
-        f"exited with {cpu.preempt_count:08x}?",
-    )
-    cpu.preempt_count = count
-
-
 # -- bottom halves off -------------------------------------------------------------------
 
 
@@ -255,6 +245,8 @@ def local_bh_enable(k: Kernel, cpu: Cpu) -> Path:
     if k.preempt_rt:
         yield from _local_bh_enable_rt(k, cpu)
         return
+    if in_hardirq(cpu.preempt_count):
+        warn_once(k, cpu, "kernel/softirq.c __local_bh_enable_ip")
     cpu.preempt_count -= SOFTIRQ_DISABLE_OFFSET - PREEMPT_OFFSET
     if cpu.softirq_pending and not cpu.preempt_count & IN_INTERRUPT_MASK:
         yield from do_softirq(k, cpu)
@@ -293,15 +285,9 @@ class Tasklet:
     """A tasklet_struct.  Changed by the functions below only."""
 
     __slots__ = (
-        "count",
-        "entry_event",
-        "exit_event",
-        "function",
-        "is_running",
-        "name",
-        "sched",
+        "count", "cpu", "entry_event", "exit_event", "function", "is_running", "name", "sched",
         "waiters",
-    )
+    )  # fmt: skip
 
     name: str
     function: Callable[[Kernel, Cpu], Path]
@@ -311,6 +297,8 @@ class Tasklet:
     """TASKLET_STATE_SCHED: queued somewhere."""
     is_running: bool
     """TASKLET_STATE_RUN: some CPU holds it."""
+    cpu: int
+    """The last that did."""
     count: int
     """How often it is disabled."""
     waiters: list[Task]
@@ -331,6 +319,7 @@ class Tasklet:
         self.exit_event = k.events.intern(TASKLET_EXIT, f"{symbol}_tasklet", symbol)
         self.sched = False
         self.is_running = False
+        self.cpu = -1
         self.count = 1 if disabled else 0
         self.waiters = []
 
@@ -362,8 +351,9 @@ def tasklet_disable(k: Kernel, cpu: Cpu, tasklet: Tasklet) -> Path:
             task.state = TASK_UNINTERRUPTIBLE
             yield from schedule(k, k.cpus[task.cpu])
         return
-    what = f"tasklet {tasklet.name!r} to end (in itself?)"
-    yield from spin_until(k, lambda: not tasklet.is_running, what)
+    what = f"tasklet {tasklet.name!r} to end"
+    in_vain = tasklet.cpu == cpu.number and not k.preempt_rt
+    yield from spin_until(k, cpu, lambda: not tasklet.is_running, what, in_vain)
 
 
 def tasklet_enable(k: Kernel, cpu: Cpu, tasklet: Tasklet) -> None:
@@ -378,17 +368,19 @@ def tasklet_kill(k: Kernel, cpu: Cpu, tasklet: Tasklet) -> Path:
     """
     if cpu.preempt_count & IN_INTERRUPT_MASK:
         printk(k, KERN_WARNING, "Attempt to kill tasklet from interrupt")
-    what = f"tasklet {tasklet.name!r} to run and end (is it disabled, or killed by itself?)"
+    what = f"tasklet {tasklet.name!r} to end"
     task = cpu.current
 
     def is_over() -> bool:
         return not tasklet.sched or need_resched(k.cpus[task.cpu])
 
     while tasklet.sched:
-        yield from spin_until(k, is_over, what)
+        yield from spin_until(k, cpu, is_over, what)
         yield from cond_resched(k, k.cpus[task.cpu])
     tasklet.sched = True
-    yield from spin_until(k, lambda: not tasklet.is_running, what)
+    cpu = k.cpus[task.cpu]
+    in_vain = tasklet.cpu == cpu.number and not k.preempt_rt
+    yield from spin_until(k, cpu, lambda: not tasklet.is_running, what, in_vain)
     tasklet.sched = False
 
 
@@ -414,7 +406,7 @@ def _tasklet_action_common(k: Kernel, cpu: Cpu, vec: int) -> Path:
         if k.cost.tasklet_entry:
             yield k.cost.tasklet_entry
         if not tasklet.is_running and not tasklet.count:
-            tasklet.is_running = True
+            tasklet.is_running, tasklet.cpu = True, cpu.number
             # Cleared before it runs, so that it can be scheduled from then on.
             tasklet.sched = False
             trace(k, cpu, tasklet.entry_event)

@@ -248,6 +248,7 @@ class Kernel:
         "irq_default_affinity",
         "irq_desc",
         "is_at_rest",
+        "is_tainted",
         "jiffies",
         "might_resched",
         "netdev_budget",
@@ -258,6 +259,7 @@ class Kernel:
         "now_ns",
         "nr_objects",
         "nr_online",
+        "panicked",
         "power_on",
         "preempt_count_built",
         "preempt_lazy",
@@ -375,3 +377,5 @@ class Kernel:
     said_once: dict[str, None]
     """What printk_once() has said, and the places at which WARN_ONCE() has."""
     console: Callable[[str], None]
+    is_tainted: bool
+    panicked: bool

@@ -51,6 +51,7 @@ class Task:
         "migration_disabled",
         "nice",
         "normal_prio",
+        "nr_switches",
         "on_rq",
         "pi_blocked_on",
         "pi_locks",
@@ -113,6 +114,7 @@ class Task:
     """Ticks left of a SCHED_RR task's slice."""
     is_requeued: bool
     """A real-time task that is to go behind its equals at the next switch."""
+    nr_switches: int
 
     # kernel/rtmutex.py's (PREEMPT_RT).
     migration_disabled: int
@@ -171,6 +173,7 @@ class Task:
         self.time_slice = 0
         self.is_delayed = False
         self.is_requeued = False
+        self.nr_switches = 0
         self.migration_disabled = 0
         self.normal_prio = -1
         self.pi_blocked_on = None

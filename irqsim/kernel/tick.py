@@ -109,6 +109,7 @@ def tick_nohz_idle_stop_tick(k: Kernel, cpu: Cpu) -> None:
     if k.rcu and tick.rcu_wanted and not tick.is_stopped:
         return
     tick.wants_look = False
+    cpu.timers.stale = None
     wheel = cpu.timers.next_expiry
     wake_ns = None if wheel is None else max(wheel * k.tick_ns, _next_tick(k))
     other_ns = next_expiry(cpu, without=tick.timer)

@@ -81,17 +81,21 @@ class TimerList:
 class TimerBase:
     """One CPU's wheel."""
 
-    __slots__ = ("clk", "pending", "serial")
+    __slots__ = ("clk", "pending", "serial", "stale")
 
     clk: int
     """Up to which jiffy the wheel has been run."""
     pending: list[TimerList]
     serial: int
+    stale: int | None
+    """The first bucket's jiffy when it was emptied by del_timer(): TIMER is raised for it all the
+    same, unless an idle CPU looks again before (next_expiry_recalc)."""
 
     def __init__(self) -> None:
         self.clk = 0
         self.pending = []
         self.serial = 0
+        self.stale = None
 
     @property
     def next_expiry(self) -> int | None:
@@ -140,6 +144,8 @@ def mod_timer(k: Kernel, cpu: Cpu, timer: TimerList, expires: int, target: Cpu) 
     base.serial += 1
     timer.serial = base.serial
     base.pending.append(timer)
+    if base.stale is not None and timer.bucket <= base.stale:
+        base.stale = None
     saved, cpu.irqs_disabled = cpu.irqs_disabled, True
     trace(k, cpu, _start_event(k, timer), depth=1)
     cpu.irqs_disabled = saved
@@ -151,7 +157,11 @@ def del_timer(k: Kernel, cpu: Cpu, timer: TimerList) -> bool:
     """Disarm a timer; False if it was not armed."""
     if not timer.is_pending:
         return False
-    k.cpus[timer.cpu].timers.pending.remove(timer)
+    base = k.cpus[timer.cpu].timers
+    base.pending.remove(timer)
+    first = base.next_expiry
+    if first is None or first > timer.bucket:
+        base.stale = timer.bucket if base.stale is None else min(base.stale, timer.bucket)
     timer.is_pending = False
     saved, cpu.irqs_disabled = cpu.irqs_disabled, True
     trace(k, cpu, k.events.intern(TIMER_CANCEL, timer.address), depth=1)
@@ -172,6 +182,9 @@ def timers_dead_cpu(k: Kernel, cpu: Cpu, dead: Cpu) -> None:
 
 def timers_due(k: Kernel, cpu: Cpu) -> bool:
     """Whether the tick raises TIMER.  Source: run_local_timers()."""
+    stale = cpu.timers.stale
+    if stale is not None and stale <= k.jiffies:
+        return True
     for timer in cpu.timers.pending:
         if timer.bucket <= k.jiffies:
             return True
@@ -196,6 +209,7 @@ def run_timer_softirq(k: Kernel, cpu: Cpu) -> Path:
             if timer.is_pending and timer.bucket == first:
                 yield from _expire_timer(k, cpu, timer, first)
     base.clk = max(base.clk, k.jiffies + 1)
+    base.stale = None
     if k.preempt_rt:
         yield from migrate_enable(k, cpu)
 

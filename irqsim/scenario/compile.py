@@ -119,7 +119,7 @@ def _compile_step(program: Program, step: Step | Repeat | Chance | If | Replay) 
     if step.verb == "run":
         return _compile_run(step.args[0])
     if step.verb == "return":
-        return Op(RETURN, IRQRETURN[str(step.args[0])])
+        return Op(RETURN, _irqreturn(str(step.args[0])))
     op = VERBS[step.verb](program, step.args)
     op.opens = (step.verb in OPENING) - (step.verb in CLOSING)
     return _handing_over(program, step, op)
@@ -141,6 +141,12 @@ def _handing_over(program: Program, step: Step, op: Op) -> Op:
     handing_over = Op(PATH)
     handing_over.path = path
     return handing_over
+
+
+def _irqreturn(word: str) -> int:
+    """An irqreturn_t: unsigned, whatever its driver thinks."""
+    value = IRQRETURN.get(word)
+    return int(word, 0) & 0xFFFFFFFF if value is None else value
 
 
 def _compile_run(duration: Arg) -> Op:

@@ -133,7 +133,7 @@ class Driver:
             count = cpu.preempt_count
             result = yield from run_atomic(k, cpu, self.program, ops)
             # A handler that leaves a section open: the next one must not find it so.
-            cpu.preempt_count = count
+            cpu.preempt_count = min(cpu.preempt_count, count)
         if is_wanted and ack == "end":
             self._quiet(cpu)
         if result == NO_RESULT:

@@ -145,8 +145,6 @@ class Machine(Protocol):
 
     def part(self, key: PartKey) -> Part | None:
         """The part of a function, if services that are timed may be in it."""
-    def panic(self, words: str) -> None:
-        """Note the panic; the machine stops at the path's next yield."""
 
 
 class Program:

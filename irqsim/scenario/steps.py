@@ -163,6 +163,7 @@ _MANY_WORDS: Final = ("words", "targets", *REFERENCES, *LABELS)
 _CONTROLS: Final = ("repeat", "chance", "if")
 _TOKEN: Final = re.compile(r"\S+")
 _CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NUMBER: Final = re.compile(r"-?(0x[0-9a-fA-F]+|0|[1-9][0-9]*)")
 _BARE_TIME: Final = re.compile(r"[0-9~]")
 
 
@@ -295,7 +296,7 @@ def _argument(param: str, word: str, scope: Scope) -> Arg:
     if param == "state":
         return _one_of("state", word, tuple(TASK_STATES))
     if param == "irqreturn":
-        return _one_of("return value", word, IRQRETURNS)
+        return _irqreturn(word)
     if param in REFERENCES:
         return check_reference(param, word, scope.names.get(param, ()))
     return word
@@ -322,6 +323,17 @@ def _cpu(word: str, nr_cpus: int) -> int:
         raise ValueError(f"expected a CPU of this machine (0-{nr_cpus - 1}), got {shown(word)}")
     check_cpus((int(word),), nr_cpus)
     return int(word)
+
+
+def _irqreturn(word: str) -> str:
+    """By name, or as a number: what a driver should not return (-22, 0x7)."""
+    number = _NUMBER.fullmatch(word)
+    if number is None:
+        return _one_of("return value", word, IRQRETURNS)
+    value = int(word, 0)
+    if not -(1 << 31) <= value < 1 << 32:
+        raise ValueError(f"expected a return value of 32 bits, got {shown(word)}")
+    return word
 
 
 def _one_of(what: str, word: str, choices: Sequence[str]) -> str:

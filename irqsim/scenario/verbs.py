@@ -7,7 +7,7 @@ from typing import Final
 
 from irqsim.events import PRINT, TASK_INTERRUPTIBLE
 from irqsim.kernel import preempt
-from irqsim.kernel.hrtimer import hrtimer_cancel, hrtimer_start
+from irqsim.kernel.hrtimer import hrtimer_cancel_sync, hrtimer_start
 from irqsim.kernel.irq import manage
 from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq_work import irq_work_queue
@@ -23,6 +23,7 @@ from irqsim.kernel.locking import (
     spin_unlock_bh,
     spin_unlock_irqrestore,
 )
+from irqsim.kernel.lockup import panic
 from irqsim.kernel.sched import cond_resched, preempt_check_resched, sched_yield, schedule
 from irqsim.kernel.smp import (
     NOTHING_CALLED,
@@ -41,7 +42,7 @@ from irqsim.kernel.softirq import (
     tasklet_kill,
     tasklet_schedule,
 )
-from irqsim.kernel.state import PANIC, Cpu, Kernel, Path
+from irqsim.kernel.state import Cpu, Kernel, Path
 from irqsim.kernel.timer import del_timer, mod_timer, msleep, nsecs_to_jiffies_up
 from irqsim.kernel.trace import trace
 from irqsim.kernel.wait import WaitQueue, wait_event, wake_up
@@ -248,13 +249,8 @@ def _trace_printk(program: Program, args: tuple[Arg, ...]) -> Op:
 
 
 def _panic(program: Program, args: tuple[Arg, ...]) -> Op:
-    machine, words = program.machine, str(args[0])
-
-    def path(k: Kernel, cpu: Cpu) -> Path:
-        machine.panic(words)
-        yield PANIC
-
-    return _path(path)
+    words = str(args[0])
+    return _path(lambda k, cpu: panic(k, words))
 
 
 def _mod_timer(program: Program, args: tuple[Arg, ...]) -> Op:
@@ -296,7 +292,7 @@ def _hrtimer_cancel(program: Program, args: tuple[Arg, ...]) -> Op:
     machine, name = program.machine, str(args[0])
 
     def path(k: Kernel, cpu: Cpu) -> Path:
-        hrtimer_cancel(k, cpu, machine.hrtimer(name))
+        yield from hrtimer_cancel_sync(k, cpu, machine.hrtimer(name))
         yield k.cost.timer_manage
 
     return _path(path)

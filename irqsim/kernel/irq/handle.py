@@ -68,7 +68,7 @@ def handle_percpu_devid_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
         trace(k, cpu, action.entry_event)
         yield k.cost.irq_handler
         result = yield from action.handler(k, cpu, action)
-        trace(k, cpu, action.exit_events[result])
+        trace(k, cpu, action.exit_events[result != IRQ_NONE])
     else:
         k.gic.disable_percpu(desc.hwirq, cpu.number)
         text = f"Spurious and unmasked percpu IRQ{desc.irq} on CPU{cpu.number}"
@@ -163,16 +163,17 @@ def handle_irq_event(k: Kernel, cpu: Cpu, desc: IrqDesc) -> HandlerPath:
     """
     desc.istate &= ~IRQS_PENDING
     desc.inprogress = True
+    desc.inprogress_cpu = cpu.number
     retval = IRQ_NONE
     for action in desc.actions:
         trace(k, cpu, action.entry_event)
         if k.cost.irq_handler:
             yield k.cost.irq_handler
         result = yield from action.handler(k, cpu, action)
-        trace(k, cpu, action.exit_events[result])
+        trace(k, cpu, action.exit_events[result != IRQ_NONE])
         if not cpu.irqs_disabled:
             _handler_enabled_interrupts(k, cpu, desc, action)
-        if result & IRQ_WAKE_THREAD:
+        if result == IRQ_WAKE_THREAD:
             if action.thread_fn is None:
                 _warn_no_thread(k, desc, action)
             else:

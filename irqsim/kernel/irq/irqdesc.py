@@ -69,12 +69,14 @@ class IrqAction:
         "flags",
         "follows_line",
         "handler",
+        "has_ended",
         "irq",
         "is_forced",
         "is_stopped",
         "name",
         "runthread",
         "secondary",
+        "stopper",
         "thread",
         "thread_fn",
         "thread_mask",
@@ -90,7 +92,7 @@ class IrqAction:
     handler: Callable[[Kernel, Cpu, IrqAction], HandlerPath]
     entry_event: Event
     exit_events: tuple[Event, ...]
-    """By irqreturn_t, 0 to 3."""
+    """By whether the handler returned IRQ_NONE or anything else."""
 
     thread_fn: Callable[[Kernel, Task, IrqAction], HandlerPath] | None
     thread: Task | None
@@ -111,6 +113,9 @@ class IrqAction:
     """IRQTF_AFFINITY: the line has been moved, and the thread is to go along."""
     is_stopped: bool
     """kthread_should_stop()."""
+    stopper: Task | None
+    """Who waits for its end."""
+    has_ended: bool
 
     def __init__(
         self,
@@ -129,7 +134,7 @@ class IrqAction:
         self.handler = handler
         self.entry_event = k.events.intern(IRQ_HANDLER_ENTRY, irq, name)
         self.exit_events = tuple(
-            k.events.intern(IRQ_HANDLER_EXIT, irq, 1 if ret else 0) for ret in range(4)
+            k.events.intern(IRQ_HANDLER_EXIT, irq, ret) for ret in range(2)
         )
         self.thread_fn = thread_fn
         self.thread = None
@@ -139,7 +144,8 @@ class IrqAction:
         self.warned_no_thread = False
         self.runthread = False
         self.follows_line = True
-        self.is_stopped = False
+        self.is_stopped = self.has_ended = False
+        self.stopper = None
 
 
 class IrqDesc:
@@ -155,6 +161,7 @@ class IrqDesc:
         "handle_irq",
         "hwirq",
         "inprogress",
+        "inprogress_cpu",
         "irq",
         "irq_count",
         "irqs_disabled",
@@ -201,6 +208,8 @@ class IrqDesc:
     # The flow handlers' (kernel/irq/handle.py) and manage.py's.
     masked: bool
     inprogress: bool
+    inprogress_cpu: int
+    """Where its handlers run, or ran last."""
     istate: int
     kstat_irqs: list[int]
     """By CPU."""
@@ -247,6 +256,7 @@ class IrqDesc:
         self.requested = False
         self.masked = True
         self.inprogress = False
+        self.inprogress_cpu = -1
         self.istate = 0
         self.kstat_irqs = [0] * nr_cpus
         self.tot_count = 0

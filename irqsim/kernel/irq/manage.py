@@ -31,8 +31,9 @@ from irqsim.kernel.irq.thread import (
     irq_setup_forced_threading,
     setup_irq_thread,
 )
+from irqsim.kernel.lockup import never_wakes
 from irqsim.kernel.preempt import in_interrupt
-from irqsim.kernel.printk import KERN_ERR, printk, warn
+from irqsim.kernel.printk import KERN_ERR, printk, warn, warn_once
 from irqsim.kernel.sched import schedule
 from irqsim.kernel.spin import spin_until
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
@@ -111,7 +112,7 @@ def _start_line(k: Kernel, desc: IrqDesc, action: IrqAction, is_level: bool) -> 
 def free_irq(k: Kernel, cpu: Cpu, desc: IrqDesc, dev_id: int) -> Path:
     """Take an action off its line; the last one shuts the line down.
 
-    Waits until no handler of the line runs.
+    Waits until no handler of the line runs, and for the end of the action's threads.
     Source: kernel/irq/manage.c: __free_irq.
     """
     where = "kernel/irq/manage.c free_irq"
@@ -130,11 +131,25 @@ def free_irq(k: Kernel, cpu: Cpu, desc: IrqDesc, dev_id: int) -> Path:
         desc.depth = 1
         desc.irqs_disabled = True
         mask_irq(desc)
-    yield from _wait_for_inprogress(k, desc)
-    thread = freed[0].thread
-    if thread is not None:
-        freed[0].is_stopped = True
-        yield from wake_up_process(k, cpu, thread)
+    yield from _wait_for_inprogress(k, cpu, desc)
+    for action in (freed[0], freed[0].secondary):
+        if action is not None and action.thread is not None:
+            yield from _kthread_stop(k, cpu.current, action, action.thread)
+
+
+def _kthread_stop(k: Kernel, task: Task, action: IrqAction, thread: Task) -> Path:
+    """Have an action's thread end, and wait until it has.
+
+    Source: kernel/kthread.c: kthread_stop.
+    """
+    action.is_stopped = True
+    action.stopper = task
+    yield from wake_up_process(k, k.cpus[task.cpu], thread)
+    if thread is task:
+        never_wakes(k, task, "its own end, in free_irq()")
+    while not action.has_ended:
+        task.state = TASK_UNINTERRUPTIBLE
+        yield from schedule(k, k.cpus[task.cpu])
 
 
 def synchronize_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
@@ -143,18 +158,21 @@ def synchronize_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
     Called by the line's own handler or thread it never returns, as in the kernel.
     Source: kernel/irq/manage.c: synchronize_irq.
     """
-    yield from _wait_for_inprogress(k, desc)
+    yield from _wait_for_inprogress(k, cpu, desc)
     task = cpu.current
+    if desc.threads_active and any(task is action.thread for action in desc.actions):
+        never_wakes(k, task, f"its own end, in synchronize_irq() of irq {desc.irq}")
     while desc.threads_active:
         task.state = TASK_UNINTERRUPTIBLE
         desc.wait_for_threads.append(task)
         yield from schedule(k, k.cpus[task.cpu])
 
 
-def _wait_for_inprogress(k: Kernel, desc: IrqDesc) -> Path:
+def _wait_for_inprogress(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
     """Source: kernel/irq/manage.c: __synchronize_hardirq."""
-    what = f"the handlers of irq {desc.irq} to return (in one of them?)"
-    yield from spin_until(k, lambda: not desc.inprogress, what)
+    what = f"the handlers of irq {desc.irq} to return"
+    in_vain = desc.inprogress_cpu == cpu.number
+    yield from spin_until(k, cpu, lambda: not desc.inprogress, what, in_vain)
 
 
 def disable_irq_nosync(desc: IrqDesc) -> None:
@@ -176,14 +194,6 @@ def enable_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> None:
     """
     if desc.percpu:
         return
-    if not desc.actions and desc.depth == 1:
-        warn(
-            k,
-            cpu,
-            "kernel/irq/manage.c enable_irq",
-            f"enable_irq before setup/request_irq: irq {desc.irq}",
-        )
-        return
     if desc.depth == 0:
         warn(
             k,
@@ -192,6 +202,9 @@ def enable_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> None:
             f"Unbalanced enable for IRQ {desc.irq}",
         )
         return
+    if desc.depth == 1 and not desc.actions:
+        # Nobody has activated a line that nobody has requested; it is started all the same.
+        warn_once(k, cpu, "kernel/irq/chip.c __irq_startup")
     _enable_irq(desc)
 
 

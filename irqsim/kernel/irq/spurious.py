@@ -217,7 +217,7 @@ def irq_wait_for_poll(k: Kernel, cpu: Cpu, desc: IrqDesc) -> FoundPath:
         warn_once(k, cpu, "kernel/irq/spurious.c irq_wait_for_poll", text)
         return False
     what = f"the poll of irq {desc.irq}"
-    yield from spin_until(k, lambda: not desc.inprogress, what)
+    yield from spin_until(k, cpu, lambda: not desc.inprogress, what)
     return not desc.irqs_disabled and bool(desc.actions)
 
 

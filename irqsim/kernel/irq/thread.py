@@ -130,6 +130,10 @@ def irq_thread(k: Kernel, holder: list[Task], desc: IrqDesc, action: IrqAction) 
         if result == IRQ_WAKE_THREAD and action.secondary is not None:
             yield from _irq_wake_secondary(k, k.cpus[task.cpu], desc, action.secondary)
         yield from _wake_threads_waitq(k, task, desc)
+    action.has_ended = True
+    if action.stopper is not None:
+        # complete(&kthread->exited), in exit_mm(): before the end is logged.
+        yield from wake_up_process(k, k.cpus[task.cpu], action.stopper)
     yield from do_exit(k, task)
 
 
@@ -177,7 +181,7 @@ def _irq_finalize_oneshot(k: Kernel, cpu: Cpu, desc: IrqDesc, action: IrqAction)
     If it has been asked again meanwhile, the line stays masked for the next round.
     """
     what = f"the handlers of irq {desc.irq} to return"
-    yield from spin_until(k, lambda: not desc.inprogress, what)
+    yield from spin_until(k, cpu, lambda: not desc.inprogress, what)
     if action.runthread:
         return
     desc.threads_oneshot &= ~action.thread_mask
