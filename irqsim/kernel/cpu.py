@@ -15,7 +15,8 @@ sched_cpu_deactivate, balance_push.
 Differs: the steps that wait for RCU, and that only other subsystems have, are left out, so that
 it is over within microseconds; who types is not on any CPU, so that the stopper is woken by a
 function call from nowhere, which queues the work, and cpuhp/N by the idle task; the stopper also
-does what cpuhp/N does before it; the other CPUs are not stopped meanwhile.
+does what cpuhp/N does before it; the other CPUs are not stopped meanwhile; the
+tracepoints of cpuhp are not there.
 """
 
 from __future__ import annotations
