@@ -236,6 +236,7 @@ class Run:
         percpu = frozenset(irq for irq, desc in k.irq_desc.items() if desc.percpu)
         setting = Setting(
             release=release_number(k.release.name),
+            is_rt=k.preempt_rt,
             percpu_irqs=percpu,
             has_outside=True,
             softirq_restart=k.softirq_restart,

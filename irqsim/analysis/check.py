@@ -18,6 +18,7 @@ from irqsim.analysis.rules_irq import IRQ_INVARIANTS
 from irqsim.analysis.rules_log import LOG_INVARIANTS
 from irqsim.analysis.rules_nest import NEST_INVARIANTS
 from irqsim.analysis.rules_resched import RESCHED_INVARIANTS
+from irqsim.analysis.rules_rt import RT_INVARIANTS
 from irqsim.analysis.rules_sched import SCHED_INVARIANTS
 from irqsim.analysis.rules_softirq import SOFTIRQ_INVARIANTS
 from irqsim.analysis.rules_task import TASK_INVARIANTS
@@ -39,6 +40,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     *TIMER_INVARIANTS,
     *CONTEXT_INVARIANTS,
     *RESCHED_INVARIANTS,
+    *RT_INVARIANTS,
     *NEST_INVARIANTS,
     *LOG_INVARIANTS,
 )
