@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,3 +95,47 @@ def test_lost_events_stand_between_the_lines_of_latency_format(trace: Path) -> N
         "    init-1         1.....    2us : tracing_mark_write: one",
         "two",
     ]
+
+
+def run(*args: str) -> tuple[int, str, str]:
+    """The command line, in a process of its own."""
+    command = [sys.executable, "-m", "irqsim", *args]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_wrong_line_is_named_and_nothing_printed(trace: Path) -> None:
+    """Neither on standard output nor in a file."""
+    with trace.open("a") as file:
+        file.write("          <idle>-0       [001] d.h..     1.000004: irq_handler_exit: irq=1\nx")
+    out = trace.with_name("out")
+    for more in ((), ("-o", str(out)), ("--layout", "4.19")):
+        status, printed, said = run("convert", str(trace), *more)
+        assert (status, printed) == (2, "")
+        assert said.startswith(f"{trace}:22: not a line of a trace: 'x'"), said
+    assert [path.name for path in trace.parent.iterdir()] == ["trace"]
+
+
+def test_an_output_file_is_replaced_when_it_is_complete(trace: Path) -> None:
+    out = trace.with_name("out")
+    out.write_text("old")
+    assert run("convert", str(trace), "-o", str(out)) == (0, "", "")
+    assert out.read_text() == LINES
+    assert sorted(path.name for path in trace.parent.iterdir()) == ["out", "trace"]
+
+
+@pytest.mark.parametrize(
+    ("args", "word"),
+    [
+        (["-f", "tarce"], "tarce"),
+        (["--cpu", "x"], "x"),
+        (["--from", "soon"], "--from"),
+        (["-o", "/nowhere/out"], "/nowhere/out"),
+    ],
+)
+def test_wrong_usage_is_an_error(trace: Path, args: list[str], word: str) -> None:
+    status, printed, said = run("convert", str(trace), *args)
+    assert status in (1, 2)
+    assert printed == ""
+    assert word in said
+    assert "Traceback" not in said

@@ -64,6 +64,17 @@ def test_a_trace_says_what_stands_in_it(tmp_path: Path) -> None:
     assert records[2][2]["buf"] == "one\ntwo"
 
 
+NEWER = (("dBh2.", 0x12D), (".b...", 0x104), (".L...", 0x120), (".l...", 0x100))
+
+
+@pytest.mark.parametrize(("letters", "flags"), NEWER)
+def test_letters_of_newer_kernels_are_read(tmp_path: Path, letters: str, flags: int) -> None:
+    """Source: kernel/trace/trace_output.c of 6.13: trace_print_lat_fmt()."""
+    ((_, item),) = read(tmp_path, f"          init-1       [000] {letters}     1.000001: a: b\n")
+    assert isinstance(item, tuple)
+    assert item[1].flags == flags
+
+
 def test_what_is_no_line_of_a_trace_is_named(tmp_path: Path) -> None:
     with pytest.raises(TraceFormatError, match=r"trace:22: not a line of a trace: 'rubbish'"):
         read(tmp_path, LINES.replace("two\n", "") + "CPU:1 [LOST EVENTS]\n\nrubbish\n")

@@ -184,6 +184,13 @@ _RESCHEDS: Final = {
     "p": PREEMPT_RESCHED,
     ".": 0,
 }
+# Since 6.13 the lazy request stands in the same column; no layout here prints it there.
+_ALL_RESCHEDS: Final = _RESCHEDS | {
+    "B": NEED_RESCHED_LAZY | NEED_RESCHED | PREEMPT_RESCHED,
+    "b": NEED_RESCHED_LAZY | NEED_RESCHED,
+    "L": NEED_RESCHED_LAZY | PREEMPT_RESCHED,
+    "l": NEED_RESCHED_LAZY,
+}
 _LAZY: Final = {"L": NEED_RESCHED_LAZY, ".": 0}
 _CONTEXTS: Final = {
     "Z": NMI | HARDIRQ,
@@ -232,7 +239,8 @@ def parse_flags(letters: str) -> tuple[int, int]:
         irqs, resched, context, depth, migrate = tuple(letters.ljust(5, "."))
         lazy = lazy_depth = "."
     try:
-        flags = _IRQS[irqs] | _RESCHEDS[resched] | _LAZY[lazy] | _CONTEXTS[context]
+        rescheds = _RESCHEDS if len(letters) == 7 else _ALL_RESCHEDS
+        flags = _IRQS[irqs] | rescheds[resched] | _LAZY[lazy] | _CONTEXTS[context]
         flags |= _DEPTH.index(lazy_depth) << PREEMPT_LAZY_SHIFT
         return flags, _DEPTH.index(depth) | _DEPTH.index(migrate) << MIGRATE_SHIFT
     except (KeyError, ValueError):

@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 from attrs import evolve
 
 from irqsim.errors import TraceFormatError
-from irqsim.events import KERNEL_STACK, PRINT, UNKNOWN
+from irqsim.events import KERNEL_STACK, PRINT, TRACEPOINT_BY_NAME, UNKNOWN
 from irqsim.records import Event, Lost, Record, TraceHeader
 from irqsim.trace.forms import Form, OtherForms
 from irqsim.trace.header import guess_release, is_head, is_note, look_at, read_header
@@ -181,6 +181,9 @@ def _grow(held: Part, line: str, text: str, kind: str) -> Part | None:
         if symbol == _NOTHING:
             return number, record, before + text
         values: tuple[str, ...] = (f"{first}\n{symbol}" if first else symbol,)
+    elif first in TRACEPOINT_BY_NAME:
+        # Its text is not as any kernel prints it: nor is what comes behind.
+        return None
     elif kind in ("other", "stack") or (kind == "blank" and event.tracepoint is PRINT):
         values = (str(first), f"{body}\n{line}")
     else:

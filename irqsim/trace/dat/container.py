@@ -24,7 +24,6 @@ MAGIC: Final = b"\x17\x08\x44tracing"
 # Options; in version 7 those from 16 on say where a section is.
 _DONE: Final = 0
 _DATE: Final = 1
-_CPUSTAT: Final = 2
 _BUFFER: Final = 3
 _TRACECLOCK: Final = 4
 _UNAME: Final = 5
@@ -77,8 +76,6 @@ class Contents:
     nr_cpus: int = 0
     clock: str = "local"
     uname: str = ""
-    nr_overrun: int = 0
-    """Records that the kernel overwrote before they could be read."""
     offset_ns: int = 0
     tsc: tuple[int, int, int] | None = None
     """Multiplier, shift and offset that make ns of a counter."""
@@ -228,11 +225,6 @@ class Container:
             contents.uname = text_of(body.rest())
         elif option == _CPUCOUNT:
             contents.nr_cpus = body.number("I", _CPUS_MAX)
-        elif option == _CPUSTAT:
-            for line in text_of(body.rest()).split("\n"):
-                word, _, count = line.partition(": ")
-                if word == "overrun" and count.isdecimal() and len(count) < 19:
-                    contents.nr_overrun += int(count)
         elif option in (_DATE, _OFFSET):
             text = text_of(body.rest()).strip()
             try:

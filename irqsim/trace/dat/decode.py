@@ -45,7 +45,8 @@ IDLE: Final = "<idle>"
 NOBODY: Final = "<...>"
 
 _LAZY_FLAG: Final = 2
-"""TRACE_FLAG_NEED_RESCHED_LAZY of PREEMPT_RT; elsewhere that irqs-off is not known."""
+"""TRACE_FLAG_NEED_RESCHED_LAZY of PREEMPT_RT, and of all since 6.13; elsewhere that irqs-off
+is not known."""
 _COMMON_SIZE: Final = 8
 _STATE_MASK: Final = 0x1FF
 _U32: Final = 1 << 32
@@ -67,11 +68,13 @@ class Decoder:
         comms: dict[int, str],
         *,
         has_migrate: bool,
+        has_lazy: bool,
         table: EventTable,
     ) -> None:
         self._fields = fields
         self._symbols = symbols
         self._comms = comms
+        self._has_lazy = has_lazy
         self._depth_mask = 0xFF if has_migrate else PREEMPT_MASK
         self._table = table
         self._printer = Printer(fields, symbols)
@@ -107,8 +110,9 @@ class Decoder:
         pid = self._common_number(entry, "pid")
         if self._common["preempt_lazy_count"] is not None:
             lazy = self._common_number(entry, "preempt_lazy_count")
-            is_lazy = bool(flags & _LAZY_FLAG)
-            flags |= (lazy & PREEMPT_MASK) << PREEMPT_LAZY_SHIFT | NEED_RESCHED_LAZY * is_lazy
+            flags |= (lazy & PREEMPT_MASK) << PREEMPT_LAZY_SHIFT
+        if self._has_lazy and flags & _LAZY_FLAG:
+            flags |= NEED_RESCHED_LAZY
         comm = IDLE if pid == 0 else self._comms.get(pid, NOBODY)
         return self._table.context(comm, pid, UNKNOWN_TGID, cpu, flags & ~_LAZY_FLAG, count)
 

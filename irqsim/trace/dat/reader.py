@@ -10,7 +10,7 @@ from typing import BinaryIO, Final, TypeAlias
 
 from irqsim.errors import TraceFormatError
 from irqsim.events import EventTable
-from irqsim.records import Lost, Record, TraceHeader, release_number
+from irqsim.records import FIRST, Lost, Record, Release, TraceHeader, release_number
 from irqsim.trace.dat.container import Buffer, Container, CpuData, is_dat
 from irqsim.trace.dat.decode import Decoder
 from irqsim.trace.dat.event_format import EventFormat, FieldReader, parse_format
@@ -24,6 +24,7 @@ Part: TypeAlias = tuple[int, Record | Lost | None, str]
 
 BATCH: Final = 4096
 """Records that are handed on at a time."""
+_V6_13: Final[Release] = (6, 13)
 _COUNTING: Final = ("counter", "uptime", "x86-tsc", "ppc-tb")
 """Clocks that have no ns."""
 _VERSION: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
@@ -49,6 +50,7 @@ class DatReader:
             Symbols(contents.kallsyms, contents.printk),
             dict(_comms(contents.cmdlines)),
             has_migrate=len(LAYOUTS[self.header.layout].columns) > 4,
+            has_lazy=self.header.is_rt or _release(self.header.kernel_version) >= _V6_13,
             table=EventTable(),
         )
 
@@ -108,19 +110,24 @@ def _layout(version: str | None, is_rt: bool, formats: list[EventFormat]) -> str
     if is_rt:
         return "6.1-rt"
     names = [name for name in LAYOUTS if not name.endswith("-rt")]
-    found = _VERSION.match(version or "")
-    if found is None:
+    release = _release(version)
+    if release == FIRST:
         # Without a version the events that came with one tell.
         events = {each.name: each for each in formats}
         if "bucket_expiry" in (events["timer_start"].field_of if "timer_start" in events else {}):
             return "6.12"
         return "6.6" if "ipi_send_cpu" in events else "6.1"
-    release = (int(found[1]), int(found[2]))
     # Five columns came with 5.15.
     if (5, 15) <= release < (6, 1):
         return "6.1"
     known = [name for name in names if release_number(name) <= release]
     return known[-1] if known else names[0]
+
+
+def _release(version: str | None) -> Release:
+    """Of ``6.1.0-50-arm64``; the first of all where none is known."""
+    found = _VERSION.match(version or "")
+    return FIRST if found is None else (int(found[1]), int(found[2]))
 
 
 def _comms(cmdlines: bytes) -> Iterator[tuple[int, str]]:
