@@ -25,6 +25,7 @@ from irqsim.events import (
     SCHED_SWITCH,
     SOFTIRQ,
     UNKNOWN,
+    Event,
     Record,
 )
 from irqsim.records import Lost, TraceHeader
@@ -136,7 +137,7 @@ def read_capture(name: str, header: TraceHeader, items: Iterable[Record | Lost])
             nr_lost += max(item.nr, 1)
             continue
         time_ns, context, event = item
-        if event.tracepoint in _TRACERS:
+        if event.tracepoint in _TRACERS or (event.tracepoint is UNKNOWN and not _is_event(event)):
             nr_tracer += 1
             continue
         time_ns = max(time_ns, last_ns.get(context.cpu, -1) + 1)
@@ -158,6 +159,12 @@ def read_capture(name: str, header: TraceHeader, items: Iterable[Record | Lost])
         first_ipi,
         max((header.nr_cpus or 1, *(record[1].cpu + 1 for record in records))),
     )
+
+
+def _is_event(event: Event) -> bool:
+    """Whether something that is not declared here is one line of an event all the same."""
+    name, text = str(event.values[0]), str(event.values[1])
+    return name.isidentifier() and text.isprintable()
 
 
 def event_name(record: Record) -> str:

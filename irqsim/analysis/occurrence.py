@@ -68,6 +68,9 @@ class Frame:
     began_ns: int = 0
     tail: Body | None = None
     """ksoftirqd's: its section, when softirqs have run in it."""
+    wait_slot: Slot | None = None
+    waited_ns: int = 0
+    """Where, and after how long, an idle task's wait ended."""
     verb: str = "run"
     """How time passes in it: an idle task waits until somebody is to run."""
 
@@ -81,9 +84,17 @@ class Frame:
     def end_wait(self) -> None:
         """Somebody is to run: an idle task does not wait any more, but takes its time to switch."""
         if self.verb == "wait" and self.body is not None:
-            self.owed_ns = 0
-            self.body.add("wait_resched")
+            self.waited_ns, self.owed_ns = self.owed_ns, 0
+            self.wait_slot = Slot("wait_resched")
+            self.body.add(self.wait_slot)
             self.verb = "run"
+
+    def resume_wait(self) -> None:
+        """It did wait on: whoever ran meanwhile is not in the log."""
+        if self.wait_slot is not None and self.verb == "run":
+            self.wait_slot.text = ""
+            self.owed_ns += self.waited_ns
+            self.verb = "wait"
 
     def suspend(self, now_ns: int) -> None:
         """Something comes on top."""

@@ -58,6 +58,7 @@ class Unwinder(TaskUnwinder):
     def __init__(self, capture: Capture, story: Story, text_of: Callable[[Event], str]) -> None:
         """`text_of` prints an event as the log has it."""
         super().__init__(capture, story, text_of)
+        self._has_switches = capture.has("sched_switch")
         self._shift_ns = story.start_ns - story.lead_ns
         self._sent: dict[tuple[int, int], list[tuple[IpiStep, int]]] = {}
         """Senders of IPIs that have not arrived: by target and number, with their times."""
@@ -83,6 +84,8 @@ class Unwinder(TaskUnwinder):
         elif context.pid != place.pid:
             self._changed_unseen(place, now_ns, context)
         tracepoint = event.tracepoint
+        if place.is_wanted and not context.flags & NEED_RESCHED and not self._has_switches:
+            self._forget_wanted(place)
         is_new = context.flags & NEED_RESCHED and not place.is_wanted
         if is_new:
             place.is_wanted = True

@@ -187,6 +187,15 @@ class TaskUnwinder:
         is_thread = pid in self.capture.thread_of or THREAD.fullmatch(comm) is not None
         return is_thread or KSOFTIRQD.fullmatch(comm) is not None
 
+    def _forget_wanted(self, place: CpuPlace) -> None:
+        """A task was to give way, and did, for a while that a log without switches does not show:
+        as far as that goes it has run on."""
+        slot = place.wanted_slot
+        if slot is not None and slot.text == "need_resched":
+            slot.text = ""
+        place.is_wanted, place.wanted_slot = False, None
+        place.stack[0].resume_wait()
+
     def _is_models_wakeup(self, event: Event) -> bool:
         """Whether an event is the end of a wake-up that the model does by itself."""
         if event.tracepoint is not SCHED_WAKEUP:

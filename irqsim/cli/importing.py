@@ -24,6 +24,8 @@ from irqsim.trace.reader import open_trace
 def open_capture(name: str) -> Capture:
     """Read a whole trace.  Raises TraceFormatError, or IrqsimError if nothing is in it."""
     with open_trace(name) as trace:
+        if not trace.header.has_context:
+            raise IrqsimError(f"{trace.name}: its lines do not say which task ran when")
         capture = read_capture(trace.name, trace.header, (item for _, item in trace))
     if not capture.records:
         raise IrqsimError(f"{capture.name}: there are no records to replay")
