@@ -18,6 +18,7 @@ from tests.kernel_scenarios import (
     tasklet,
     work,
 )
+from tests.runs import run_of_seed
 from tests.scenarios import fault_of
 
 MISSED = "irqsim: d: deadline missed, served {} after its arrival at {} ({} allowed)"
@@ -285,3 +286,17 @@ def test_every_arrival_is_counted_once_more_when_it_is_over(
 ) -> None:
     """As a service, as merged with the one before, or as dropped."""
     assert run_free(text).device_counts("d") == counts
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_arrival_is_forgotten(seed: int) -> None:
+    """Each is a service, merged, dropped or waiting, on each of its lines."""
+    found = run_of_seed(seed)
+    for driver in found.machine.drivers.values():
+        device = driver.device
+        nics = [nic for nic in found.machine.nics.values() if nic.device is device]
+        dropped = sum(nic.nr_dropped for nic in nics)
+        waiting = sum(nic.ring for nic in nics) if nics else device.waiting
+        over = device.nr_services + device.nr_merged + dropped + waiting
+        # A packet that is being taken is in neither place.
+        assert 0 <= device.nr_arrivals * len(device.lines) - over <= len(nics)
