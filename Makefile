@@ -11,7 +11,7 @@ RUFF  := $(BIN)/ruff check --target-version py311 --line-length 100 --select $(R
          --ignore RUF001,RUF002,RUF003
 TEST  := $(BIN)/python -m pytest
 
-.PHONY: help install run test lint types tidy check explore golden bless mutants fuzz oracle replay bench compiled clean
+.PHONY: help install run test lint types tidy check explore golden bless mutants corruptions fuzz oracle replay bench compiled clean
 
 help:  ## print the targets
 	@sed -n 's/^\([a-z]*\):.*## */\1	/p' Makefile | expand -t 12
@@ -52,6 +52,9 @@ bless: $(READY)  ## rewrite the kept logs; review the diff
 
 mutants: $(READY)  ## faults put into the model on purpose, each caught by a law
 	@$(BIN)/python -m tests.mutants
+
+corruptions: $(READY)  ## faults put into logs of real kernels, each seen by a law or shown to be none
+	@$(BIN)/python -m tests.corruptions
 
 oracle: $(READY)  ## random scenarios on a real kernel and on ours (needs the lab and QEMU)
 	@$(BIN)/python -m tests.oracle_run $(ORACLE)

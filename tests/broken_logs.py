@@ -334,7 +334,7 @@ now=9""",
 0 a-100 ..s1. 11 softirq_entry: vec=3 [action=NET_RX]
 0 a-100 ..s.. 12 softirq_exit: vec=3 [action=NET_RX]""",
     "need_resched_outlasts_a_handler": """
-0 a-100 d.h.. 10 irq_handler_entry: irq=24 name=a
+0 a-100 dNh.. 10 irq_handler_entry: irq=24 name=a
 0 a-100 dNh.. 11 softirq_raise: vec=3 [action=NET_RX]
 0 a-100 d.h.. 12 irq_handler_exit: irq=24 ret=handled""",
     "need_resched_outlasts_a_vector": """
@@ -402,6 +402,25 @@ next_comm=b next_pid=101 next_prio=120
 0 <idle>-0 d.h.. 11 softirq_raise: vec=1 [action=TIMER]
 0 <idle>-0 d.h.. 12 irq_handler_exit: irq=11 ret=handled
 0 <idle>-0 d.h.. 13 softirq_raise: vec=1 [action=TIMER]""",
+    "ipis_are_always_handled": """
+0 <idle>-0 d.h.. 9 ipi_raise: target_mask=00000000,00000001 (Rescheduling interrupts)
+0 <idle>-0 d.h.. 10 irq_handler_entry: irq=2 name=IPI
+0 <idle>-0 d.h.. 11 ipi_entry: (Rescheduling interrupts)
+0 <idle>-0 d.h.. 12 ipi_exit: (Rescheduling interrupts)
+0 <idle>-0 d.h.. 13 irq_handler_exit: irq=2 ret=unhandled""",
+    "need_resched_has_a_reason": """
+0 <idle>-0 d.h.. 10 irq_handler_entry: irq=24 name=a
+0 <idle>-0 dNh.. 11 irq_handler_exit: irq=24 ret=handled""",
+    "callbacks_leave_interrupts_as_they_were": """
+0 <idle>-0 d.h.. 10 softirq_raise: vec=1 [action=TIMER]
+0 <idle>-0 ..s.. 11 softirq_entry: vec=1 [action=TIMER]
+0 <idle>-0 ..s.. 12 timer_expire_entry: timer=00000000e0db6ecb function=f now=1 baseclk=1
+0 <idle>-0 d.s.. 13 timer_expire_exit: timer=00000000e0db6ecb""",
+    "hrtimers_call_what_was_started": """
+0 a-100 d.... 9 hrtimer_start: hrtimer=00000000e0db6ecb function=f expires=9 softexpires=9 \
+mode=REL was_armed=0
+0 <idle>-0 d.h.. 10 irq_handler_entry: irq=11 name=arch_timer
+0 <idle>-0 d.h.. 11 hrtimer_expire_entry: hrtimer=00000000e0db6ecb function=g now=9000""",
 }
 BESIDE: Final[dict[str, tuple[str, ...]]] = {
     "irq_handler_exit_closes_its_entry": ("what_began_last_ends_first",),

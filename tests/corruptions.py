@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from irqsim.analysis.check import INVARIANTS, Checker, Setting
 from irqsim.events import (
@@ -37,6 +37,7 @@ from irqsim.events import (
 )
 from irqsim.prng import stream
 from irqsim.trace.parse import LineParser, classify
+from tests.legal import why_legal
 from tests.reality import reference_folder
 
 T = TypeVar("T")
@@ -47,6 +48,8 @@ EXITS: Final = (
     IRQ_HANDLER_EXIT, SOFTIRQ_EXIT, IPI_EXIT, TASKLET_EXIT, TIMER_EXPIRE_EXIT,
     HRTIMER_EXPIRE_EXIT, WORKQUEUE_EXECUTE_END,
 )  # fmt: skip
+NOT_WHOLE: Final = ("fmt-clock", "lost-events", "mod-nobody")
+"""Logs whose times are none, from which a reader took pages, or that somebody has shortened."""
 UNTOUCHED: Final = ("ftrace",)
 """Systems whose entries say nothing that a law could be about."""
 
@@ -299,21 +302,24 @@ class Verdict:
     why: str
 
 
+def all_broken(records: list[Record], setting: Setting, is_eager: bool = False) -> list[str]:
+    """The laws that a log breaks, in the order of its records.
+
+    `is_eager`: laws do not wait for the tracepoints that they need.
+    """
+    laws = [evolve(each, needs=()) for each in INVARIANTS] if is_eager else INVARIANTS
+    checker = Checker(laws, setting=setting, with_exceptions=True)
+    names = dict.fromkeys(
+        violation.name for record in records for violation in checker.feed(record)
+    )
+    return list(names)
+
+
 def broken(records: list[Record], setting: Setting) -> str:
     """The first law that a log breaks: a strict one if there is one."""
-    suspected = ""
-    checker = Checker(INVARIANTS, setting=setting, with_exceptions=True)
-    strict = {each.name for each in INVARIANTS if each.is_strict}
-    for record in records:
-        for violation in checker.feed(record):
-            if violation.name in strict:
-                return violation.name
-            suspected = suspected or violation.name
-    for violation in checker.finish():
-        if violation.name in strict:
-            return violation.name
-        suspected = suspected or violation.name
-    return suspected
+    names = all_broken(records, setting)
+    strict = [each.name for each in INVARIANTS if each.is_strict and each.name in names]
+    return next(iter([*strict, *names]), "")
 
 
 def judge(corruption: Corruption) -> Verdict:
@@ -321,7 +327,7 @@ def judge(corruption: Corruption) -> Verdict:
     if name:
         is_strict = next(each.is_strict for each in INVARIANTS if each.name == name)
         return Verdict(corruption, "seen" if is_strict else "suspected", name)
-    reason = ""
+    reason = why_legal(corruption)
     return Verdict(corruption, "legal" if reason else "missed", reason)
 
 
@@ -346,7 +352,7 @@ def good_logs(reference: Path) -> list[Log]:
     """The whole logs of interrupts."""
     logs = []
     for path in sorted(reference.glob("*/**/trace")):
-        if any(each in str(path) for each in ("fmt-clock", "lost-events")):
+        if any(each in str(path) for each in NOT_WHOLE):
             continue
         log = read_log(path)
         if sum(is_known(record) for record in log.records) >= NR_RECORDS_MIN:

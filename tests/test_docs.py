@@ -15,6 +15,7 @@ import click
 import pytest
 
 from irqsim.cli.main import COMMANDS, commands
+from irqsim.cli.monitor_file import read_monitors
 from irqsim.scenario.reader import read_text
 from tests.command_line import ROOT, shell
 
@@ -66,8 +67,13 @@ def test_a_command_of_the_readme_works(line: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", blocks("toml"))
-def test_a_scenario_of_the_readme_is_valid(text: str) -> None:
-    read_text(text, "README.md")
+def test_a_scenario_of_the_readme_is_valid(text: str, tmp_path: Path) -> None:
+    """And a file of monitors is one."""
+    if "[[monitor]]" in text:
+        (tmp_path / "monitors.toml").write_text(text)
+        assert read_monitors(str(tmp_path / "monitors.toml"), [])
+    else:
+        read_text(text, "README.md")
 
 
 @pytest.mark.parametrize("text", blocks("python"))

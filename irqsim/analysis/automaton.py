@@ -45,6 +45,8 @@ class Automaton:
     """The CPU that a key belongs to; None: no single one."""
     settles: dict[str, str] = field(factory=dict)
     """Where symbols lead from ignorance that lead to several states from the others."""
+    limits: dict[str, int] = field(factory=dict)
+    """How long a state lasts at most, in ns; noticed at the next symbol of its automaton."""
     from_unknown: dict[str, str] = field(init=False)
 
     @from_unknown.default
@@ -71,7 +73,7 @@ class Automaton:
 class AutomatonWatch:
     """The automata of one law over one log."""
 
-    __slots__ = ("_fresh", "_readers", "_states", "_values", "automaton")
+    __slots__ = ("_fresh", "_readers", "_since", "_states", "_values", "automaton")
 
     def __init__(self, automaton: Automaton, setting: Setting) -> None:
         self.automaton = automaton
@@ -79,11 +81,14 @@ class AutomatonWatch:
         self._fresh = automaton.start if setting.is_complete else automaton.ignorance
         self._states: dict[Key, str] = {}
         self._values: dict[Key, Value] = {}
+        self._since: dict[Key, int] = {}
 
     def step(self, time_ns: int, context: Context, event: Event) -> str:
         """Move the automata that this record concerns."""
         said = ""
         for key, symbol, value in self._readers[event.tracepoint.id](context, event):
+            if self.automaton.limits:
+                said = self._outlasts(key, time_ns, event) or said
             said = self._move(key, symbol, value, event) or said
         return said
 
@@ -94,6 +99,18 @@ class AutomatonWatch:
             if self.automaton.cpu_of(key) in (cpu, None):
                 del self._states[key]
                 self._values.pop(key, None)
+                self._since.pop(key, None)
+
+    def _outlasts(self, key: Key, time_ns: int, event: Event) -> str:
+        """Whether a state has lasted too long; keeps the time at which each began."""
+        state = self._states.get(key, self._fresh)
+        limit_ns = self.automaton.limits.get(state)
+        lasted_ns = time_ns - self._since.get(key, time_ns)
+        self._since[key] = time_ns
+        if limit_ns is None or lasted_ns <= limit_ns:
+            return ""
+        return f"{_named(key)}{event.tracepoint.name} after {lasted_ns} ns {state}, " \
+               f"and {limit_ns} ns is the limit"
 
     def _move(self, key: Key, symbol: str, value: Value, event: Event) -> str:
         table, states = self.automaton, self._states

@@ -65,7 +65,7 @@ class _Watched:
 class Checker:
     """Checks one log."""
 
-    __slots__ = ("_by_tracepoint", "_index", "_stopped", "_wanted", "_watched")
+    __slots__ = ("_by_tracepoint", "_index", "_stopped", "_unseen", "_wanted", "_watched")
 
     def __init__(
         self,
@@ -97,6 +97,7 @@ class Checker:
             [each for each in self._watched if tracepoint in each.missing]
             for tracepoint in TRACEPOINTS
         ]
+        self._unseen = [True] * len(TRACEPOINTS)
         self._index = 0
         self._stopped: dict[int, bool] = {}
         """CPUs that have switched to their stopper, which may be the end of them."""
@@ -110,11 +111,10 @@ class Checker:
             self.lost(context.cpu)
         if number == SCHED_SWITCH.id:
             self._switch(context, event)
-        wanted = self._wanted[number]
-        if wanted:
-            for each in wanted:
+        if self._unseen[number]:
+            self._unseen[number] = False
+            for each in self._wanted[number]:
                 each.missing.remove(event.tracepoint)
-            wanted.clear()
         found: list[Violation] | None = None
         for each in self._by_tracepoint[number]:
             said = each.watch.step(time_ns, context, event)
@@ -143,6 +143,14 @@ class Checker:
     def applied(self) -> tuple[Invariant, ...]:
         """The invariants about which the log had anything to say."""
         return tuple(each.invariant for each in self._watched if not each.missing)
+
+    def watched(self) -> list[str]:
+        """The names of the invariants that apply to such a log."""
+        return [each.invariant.name for each in self._watched]
+
+    def seen(self) -> list[Tracepoint]:
+        """The tracepoints that the log has had so far."""
+        return [each for each in TRACEPOINTS if not self._unseen[each.id]]
 
 
 def check(

@@ -28,6 +28,8 @@ class Setting:
 
     is_complete: bool = False
     release: Release = (6, 1)
+    youngest: Release | None = None
+    """If the release is not known: it is `release` or a later one, up to this."""
     is_rt: bool = False
     has_flags: bool = True
     """The log was printed with irq-info: contexts have flags."""
@@ -38,6 +40,11 @@ class Setting:
     softirq_restart: int = 10
     softirq_gap_ns: int | None = None
     """The longest time from the end of a pass of softirqs to the next; None: nobody knows."""
+
+    @property
+    def latest(self) -> Release:
+        """The release, or the latest that it may be."""
+        return self.release if self.youngest is None else self.youngest
 
 
 class Watch(Protocol):

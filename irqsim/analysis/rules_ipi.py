@@ -133,11 +133,8 @@ class _OneIpi:
             if event.tracepoint is IPI_ENTRY:
                 self._nr[cpu] += 1
                 return "" if self._nr[cpu] == 1 else "a second IPI in one handler"
-            nr_ipis = self._nr.pop(cpu)
-            if not nr_ipis:
+            if not self._nr.pop(cpu):
                 return "the handler of IPIs returns, and has handled none"
-            if not event.values[1]:
-                return "the handler of IPIs returns unhandled"
         return ""
 
     def lost(self, cpu: int) -> None:
@@ -145,6 +142,25 @@ class _OneIpi:
 
 
 _IPI_CLOSING: Final = closing(IPI_ENTRY, IPI_EXIT, "no IPI is handled", "an IPI is handled")
+
+class _Handled:
+    """Remembers which CPUs are in the handler named IPI."""
+
+    __slots__ = ("_is_ipi",)
+
+    def __init__(self, setting: Setting) -> None:
+        self._is_ipi: dict[int, bool] = {}
+
+    def step(self, time_ns: int, context: Context, event: Event) -> str:
+        if event.tracepoint is IRQ_HANDLER_ENTRY:
+            self._is_ipi[context.cpu] = event.values[1] == IPI_NAME
+        elif self._is_ipi.pop(context.cpu, False) and not event.values[1]:
+            return "the handler of IPIs returns unhandled"
+        return ""
+
+    def lost(self, cpu: int) -> None:
+        self._is_ipi.pop(cpu, None)
+
 
 IPI_INVARIANTS: Final[tuple[Invariant, ...]] = (
     Invariant(
@@ -184,12 +200,21 @@ IPI_INVARIANTS: Final[tuple[Invariant, ...]] = (
     ),
     Invariant(
         name="an_ipi_handler_handles_one_ipi",
-        law="The handler named IPI returns handled, after one ipi_entry and its ipi_exit.",
+        law="The handler named IPI has one ipi_entry and its ipi_exit.",
         scope="CPU",
         source="arch/arm64/kernel/smp.c: ipi_handler",
         on=(*_HANDLERS, IPI_ENTRY),
         make=_OneIpi,
         needs=(*_HANDLERS, IPI_ENTRY),
         applies=lambda setting: setting.release >= IPIS_ARE_IRQS_SINCE,
+    ),
+    Invariant(
+        name="ipis_are_always_handled",
+        law="The handler named IPI returns handled.",
+        scope="CPU",
+        source="arch/arm64/kernel/smp.c: ipi_handler",
+        on=_HANDLERS,
+        make=_Handled,
+        needs=_HANDLERS,
     ),
 )

@@ -151,12 +151,13 @@ class _Actions:
     A record of a CPU that is in no hard interrupt tells that the next one is another.
     """
 
-    __slots__ = ("_first", "_following", "_is_new", "_last")
+    __slots__ = ("_first", "_following", "_is_new", "_last", "_tick_irq")
 
     def __init__(self, setting: Setting) -> None:
         self._last: dict[Value, Value] = {}
         self._following: dict[tuple[Value, Value], Value] = {}
         self._first: dict[Value, Value] = {}
+        self._tick_irq: Value = None
         self._is_new: dict[int, list[Value] | None] = {}
         """The lines that each CPU has served in this interrupt; None: nobody knows."""
 
@@ -166,6 +167,10 @@ class _Actions:
                 self._is_new[context.cpu] = []
             return ""
         irq, name = event.values
+        if name == TICK_NAME and self._tick_irq is None:
+            self._tick_irq = irq
+        if self._tick_irq is not None and (name == TICK_NAME) != (irq == self._tick_irq):
+            return f"{TICK_NAME} is irq {self._tick_irq}"
         served = self._is_new.get(context.cpu)
         last = self._last.get(irq)
         self._last[irq] = name
@@ -291,7 +296,8 @@ IRQ_INVARIANTS: Final[tuple[Invariant, ...]] = (
     ),
     Invariant(
         name="a_line_keeps_its_actions",
-        law="The actions of a line run in one order, which does not change.",
+        law="The actions of a line run in one order, which does not change; the timer has a line "
+        "of its own.",
         scope="irq",
         source="kernel/irq/handle.c: __handle_irq_event_percpu: for_each_action_of_desc",
         on=(IRQ_HANDLER_ENTRY, SOFTIRQ_ENTRY, SCHED_SWITCH),

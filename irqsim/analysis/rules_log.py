@@ -13,10 +13,11 @@ from irqsim.events import SCHED_SWITCH, SCHED_WAKEUP, SCHED_WAKING, Context, Eve
 PRIO_MAX: Final = 139
 PRIO_DEADLINE: Final = -1
 IDLE_COMM: Final = "<idle>"
+UNKNOWN_COMM: Final = "<...>"
 
 
 def _idle_is_pid_0(context: Context, event: Event) -> str:
-    if (context.comm == IDLE_COMM) == (context.pid == 0):
+    if (context.comm == IDLE_COMM) == (context.pid == 0) or context.comm == UNKNOWN_COMM:
         return ""
     return f"{context.comm} is pid {context.pid}"
 

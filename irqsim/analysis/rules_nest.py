@@ -67,6 +67,8 @@ _EITHER: Final = (HRTIMER_EXPIRE_ENTRY, HRTIMER_EXPIRE_EXIT)
 _WAKES: Final = (
     SCHED_WAKING, SCHED_WAKEUP, SCHED_MIGRATE_TASK, SCHED_STAT_BLOCKED, SCHED_STAT_SLEEP,
 )  # fmt: skip
+_OUTERMOST: Final = ((), (SOFTIRQ_ENTRY, SOFTIRQ_EXIT), (IRQ_HANDLER_ENTRY, IRQ_HANDLER_EXIT))
+"""By level, of what nothing else is around."""
 _DEEDS: Final = (
     SOFTIRQ_RAISE, SCHED_WAKING, SCHED_WAKEUP, WORKQUEUE_QUEUE_WORK, WORKQUEUE_ACTIVATE_WORK,
 )  # fmt: skip
@@ -141,6 +143,14 @@ class Levels:
         if event.tracepoint in self._ignored:
             return ""
         entry = self._entry_of.get(event.tracepoint.id)
+        level = level_of(context)
+        if stack is None and event.tracepoint in _OUTERMOST[level]:
+            # Handlers do not nest, and vectors neither: nothing is open around one.
+            stacks = self._stacks[context.cpu]
+            stacks[level] = stack = []
+            if entry is not None:
+                self._has_exit[entry.id] = True
+                return ""
         if entry is None:
             if event.tracepoint in _ENTRIES and stack is not None:
                 stack.append(event)
@@ -217,7 +227,7 @@ class _BetweenVectors:
 
 
 class _InCallbacks:
-    """What the timer's handler and TIMER do, they do in the callbacks of timers."""
+    """What the timer's handler and TIMER do, they do in callbacks; IPIs likewise."""
 
     __slots__ = ("_has", "_levels")
 
@@ -237,6 +247,8 @@ class _InCallbacks:
         last = stack[-1]
         if last.tracepoint is IRQ_HANDLER_ENTRY and last.values[1] == TICK_NAME:
             callback, exception = HRTIMER_EXPIRE_ENTRY, _HRTIMER
+        elif last.tracepoint is IRQ_HANDLER_ENTRY and last.values[1] == IPI_NAME:
+            callback, exception = IPI_ENTRY, -1
         elif last.tracepoint is SOFTIRQ_ENTRY and last.values[0] == _TIMER:
             callback, exception = TIMER_EXPIRE_ENTRY, -1
         else:
@@ -342,7 +354,7 @@ NEST_INVARIANTS: Final[tuple[Invariant, ...]] = (
     Invariant(
         name="timers_work_in_callbacks",
         law="The timer's handler and TIMER raise, wake and queue in callbacks of timers only, but "
-        "for HRTIMER.",
+        "for HRTIMER; the handler of IPIs between ipi_entry and ipi_exit.",
         scope="CPU",
         source="kernel/time/hrtimer.c: hrtimer_interrupt; kernel/time/timer.c: __run_timers",
         on=(),

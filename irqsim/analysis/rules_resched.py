@@ -8,13 +8,15 @@ from __future__ import annotations
 from typing import Final
 
 from irqsim.analysis.invariant import Invariant, Setting
-from irqsim.analysis.names import has_flags, has_flags_not_rt
+from irqsim.analysis.names import IPI_NAME, TICK_FUNCTIONS, has_flags, has_flags_not_rt
 from irqsim.analysis.rules_context import RESCHED, Bracket, Within
 from irqsim.events import (
     HARDIRQ,
+    HRTIMER_EXPIRE_ENTRY,
     IRQ_HANDLER_ENTRY,
     IRQ_HANDLER_EXIT,
     IRQS_OFF,
+    PREEMPT_RESCHED,
     SCHED_MIGRATE_TASK,
     SCHED_SWITCH,
     SCHED_WAKEUP,
@@ -24,6 +26,9 @@ from irqsim.events import (
     Event,
     Tracepoint,
 )
+
+SETTERS: Final = (*TICK_FUNCTIONS, "hrtick", "sched_rt_period_timer", "dl_task_timer")
+"""Callbacks that may set it without a wake-up."""
 
 _HANDLERS: Final = (IRQ_HANDLER_ENTRY, IRQ_HANDLER_EXIT)
 _VECTORS: Final = (SOFTIRQ_ENTRY, SOFTIRQ_EXIT)
@@ -54,6 +59,45 @@ class _ReschedStays(Within):
         is_less = bracket.resched & ~resched
         bracket.resched = resched
         return f"{event.tracepoint.name} without need_resched, which was set" if is_less else ""
+
+
+class _Reason:
+    """Within a handler that is neither the tick's nor an IPI's, only a wake-up sets need_resched.
+
+    Another CPU sets the flag alone (n); both (N) are set here.
+    """
+
+    __slots__ = ("_is_set", "_may_set")
+
+    def __init__(self, setting: Setting) -> None:
+        self._is_set: dict[int, bool] = {}
+        """By CPU; only while its handler runs."""
+        self._may_set: dict[int, bool] = {}
+        """What runs may set it without a record."""
+
+    def step(self, time_ns: int, context: Context, event: Event) -> str:
+        cpu, tracepoint = context.cpu, event.tracepoint
+        is_set = context.flags & PREEMPT_RESCHED != 0
+        if tracepoint is IRQ_HANDLER_ENTRY:
+            self._is_set[cpu] = is_set
+            self._may_set[cpu] = event.values[1] == IPI_NAME
+            return ""
+        was_set = self._is_set.get(cpu)
+        if was_set is None:
+            return ""
+        self._is_set[cpu] = is_set
+        if tracepoint is HRTIMER_EXPIRE_ENTRY:
+            self._may_set[cpu] = event["function"] in SETTERS
+        may_set = self._may_set[cpu] or tracepoint is SCHED_WAKEUP
+        if tracepoint is IRQ_HANDLER_EXIT:
+            del self._is_set[cpu]
+        if was_set or not is_set or may_set:
+            return ""
+        return f"{tracepoint.name} with need_resched, which nobody has set since " \
+               "irq_handler_entry"
+
+    def lost(self, cpu: int) -> None:
+        self._is_set.pop(cpu, None)
 
 
 class _IdleGivesWay:
@@ -124,5 +168,17 @@ RESCHED_INVARIANTS: Final[tuple[Invariant, ...]] = (
         is_strict=False,
         applies=has_flags,
         exceptions="a task that another CPU takes away at once, without sched_migrate_task",
+    ),
+    Invariant(
+        name="need_resched_has_a_reason",
+        law="Within a handler need_resched is set by a wake-up, by a tick or by an IPI.",
+        scope="CPU",
+        source="kernel/sched/core.c: resched_curr; kernel/sched/idle.c: preempt_fold_need_resched",
+        on=(),
+        make=_Reason,
+        needs=(*_HANDLERS, SCHED_WAKEUP, HRTIMER_EXPIRE_ENTRY),
+        is_strict=False,
+        applies=has_flags_not_rt,
+        exceptions="a driver that calls into the scheduler otherwise",
     ),
 )

@@ -284,6 +284,6 @@ SOFTIRQ_INVARIANTS: Final[tuple[Invariant, ...]] = (
         on=(SOFTIRQ_RAISE, SOFTIRQ_ENTRY, SCHED_WAKING, SCHED_SWITCH),
         make=_Deferral,
         needs=(SOFTIRQ_RAISE, SOFTIRQ_ENTRY, SCHED_WAKING, SCHED_SWITCH),
-        applies=lambda setting: setting.release < NEVER_DEFERS_SINCE and not setting.is_rt,
+        applies=lambda setting: setting.latest < NEVER_DEFERS_SINCE and not setting.is_rt,
     ),
 )

@@ -9,6 +9,8 @@ import re
 from typing import Final
 
 from irqsim.analysis.invariant import Invariant, Setting, Stateless
+from irqsim.analysis.names import has_flags_not_rt
+from irqsim.analysis.rules_log import UNKNOWN_COMM
 from irqsim.analysis.rules_sched import is_runnable
 from irqsim.events import (
     SCHED_MIGRATE_TASK,
@@ -115,6 +117,8 @@ class _Columns:
 
     def step(self, time_ns: int, context: Context, event: Event) -> str:
         pid = context.pid
+        if context.comm == UNKNOWN_COMM:
+            return ""
         comm = self._comm.setdefault(pid, context.comm)
         if comm == context.comm:
             return ""
@@ -176,7 +180,7 @@ TASK_INVARIANTS: Final[tuple[Invariant, ...]] = (
         make=lambda setting: _AwakeWhatItWas("prio", sleeps=False),
         needs=(SCHED_SWITCH,),
         is_strict=False,
-        applies=lambda setting: not setting.is_rt,
+        applies=has_flags_not_rt,
         exceptions="a priority that another task sets, or that is inherited",
     ),
     Invariant(

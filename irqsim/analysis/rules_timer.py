@@ -10,13 +10,14 @@ from typing import Final
 
 from irqsim.analysis.automaton import UNKNOWN, Automaton, Move, Reader, pairing
 from irqsim.analysis.invariant import Invariant, Setting, Stateless
-from irqsim.analysis.names import TICK_FUNCTIONS
+from irqsim.analysis.names import TICK_FUNCTIONS, has_flags, has_flags_not_rt
 from irqsim.events import (
     HARDIRQ,
     HRTIMER_CANCEL,
     HRTIMER_EXPIRE_ENTRY,
     HRTIMER_EXPIRE_EXIT,
     HRTIMER_START,
+    IRQS_OFF,
     TIMER_BASE_IDLE,
     TIMER_CANCEL,
     TIMER_EXPIRE_ENTRY,
@@ -213,6 +214,46 @@ class _TickPlaces:
         self._running.pop(cpu, None)
 
 
+class _Functions:
+    """Remembers the function with which each hrtimer was started, until it expires."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, setting: Setting) -> None:
+        self._function: dict[Value, Value] = {}
+
+    def step(self, time_ns: int, context: Context, event: Event) -> str:
+        timer, now = event["hrtimer"], event["function"]
+        if event.tracepoint is HRTIMER_START:
+            self._function[timer] = now
+            return ""
+        function = self._function.pop(timer, now)
+        return "" if function == now else f"{now} is called, and {function} was to be"
+
+    def lost(self, cpu: int) -> None:
+        self._function.clear()
+
+
+class _InterruptsAfter:
+    """Remembers whether interrupts were off when each CPU's callback began."""
+
+    __slots__ = ("_off",)
+
+    def __init__(self, setting: Setting) -> None:
+        self._off: dict[int, int] = {}
+
+    def step(self, time_ns: int, context: Context, event: Event) -> str:
+        off = context.flags & IRQS_OFF
+        if event.tracepoint is TIMER_EXPIRE_ENTRY:
+            self._off[context.cpu] = off
+        elif self._off.pop(context.cpu, off) != off:
+            return f"the callback began with interrupts {'on' if off else 'off'}"
+        return ""
+
+    def lost(self, cpu: int) -> None:
+        self._off.pop(cpu, None)
+
+
 def _baseclk(context: Context, event: Event) -> str:
     baseclk, now = event["baseclk"], _number(event, "now")
     if baseclk is None or isinstance(baseclk, str) or baseclk <= now:
@@ -239,7 +280,17 @@ TIMER_INVARIANTS: Final[tuple[Invariant, ...]] = (
         on=_HRTIMER_PAIRS.on,
         make=_HRTIMER_PAIRS.watch,
         needs=_HRTIMER_PAIRS.on,
-        applies=lambda setting: setting.has_flags,
+        applies=has_flags,
+    ),
+    Invariant(
+        name="callbacks_leave_interrupts_as_they_were",
+        law="The callback of a wheel timer ends with interrupts on, or off, as it began.",
+        scope="CPU",
+        source="kernel/time/timer.c: expire_timers: TIMER_IRQSAFE",
+        on=_TIMER_PAIRS.on,
+        make=_InterruptsAfter,
+        needs=_TIMER_PAIRS.on,
+        applies=has_flags_not_rt,
     ),
     Invariant(
         name="timers_are_queued_once",
@@ -257,6 +308,15 @@ TIMER_INVARIANTS: Final[tuple[Invariant, ...]] = (
         source="kernel/time/hrtimer.c: enqueue_hrtimer, __remove_hrtimer, __run_hrtimer",
         on=_HRTIMER.on,
         make=_HRTIMER.watch,
+        needs=(HRTIMER_START, HRTIMER_EXPIRE_ENTRY),
+    ),
+    Invariant(
+        name="hrtimers_call_what_was_started",
+        law="An hrtimer calls the function with which it was started.",
+        scope="timer",
+        source="kernel/time/hrtimer.c: __run_hrtimer",
+        on=(HRTIMER_START, HRTIMER_EXPIRE_ENTRY),
+        make=_Functions,
         needs=(HRTIMER_START, HRTIMER_EXPIRE_ENTRY),
     ),
     Invariant(

@@ -31,6 +31,7 @@ COMPLETION: Final = "_IRQSIM_COMPLETE"
 
 COMMANDS: Final[dict[str, str]] = {
     "run": "irqsim.cli.run",
+    "check": "irqsim.cli.check",
     "convert": "irqsim.cli.convert",
     "import": "irqsim.cli.import_",
     "validate": "irqsim.cli.validate",

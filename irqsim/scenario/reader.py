@@ -46,6 +46,13 @@ def read_scenario(path: str | PathLike[str], overrides: Sequence[str] = ()) -> S
     ``overrides`` are ``KEY=VALUE``.  Raises ScenarioError with every fault that was found.
     """
     name = fspath(path)
+    file, text = read_utf8(name)
+    base_dir = FilePath() if name == "-" else FilePath(name).parent
+    return read_text(text, file, overrides, base_dir)
+
+
+def read_utf8(name: str) -> tuple[str, str]:
+    """What a file is called in messages, and its text.  Raises ScenarioError."""
     file = STDIN if name == "-" else name
     try:
         with nullcontext(sys.stdin.buffer) if name == "-" else open(name, "rb") as stream:
@@ -61,8 +68,7 @@ def read_scenario(path: str | PathLike[str], overrides: Sequence[str] = ()) -> S
         line = data[: error.start].count(b"\n") + 1
         fault = Fault(file, line, "", "not text: TOML is written in UTF-8")
         raise ScenarioError((fault,)) from error
-    base_dir = FilePath() if name == "-" else FilePath(name).parent
-    return read_text(text, file, overrides, base_dir)
+    return file, text
 
 
 def read_text(
@@ -77,7 +83,7 @@ def read_text(
     """
     # As TOML has it, and so that the scanner counts lines as the parser does.
     text = text.replace("\r\n", "\n")
-    document, lines = _parse(text, file)
+    document, lines = parse_toml(text, file)
     reading = Reading(file, FilePath(base_dir), lines)
     apply_overrides(document, overrides, reading)
     _prepare(document, reading)
@@ -89,7 +95,7 @@ def read_text(
     return draft.spec
 
 
-def _parse(text: str, file: str) -> tuple[dict[str, Any], dict[Path, int]]:
+def parse_toml(text: str, file: str) -> tuple[dict[str, Any], dict[Path, int]]:
     """The TOML document and its lines.  Raises ScenarioError at the first fault of syntax."""
     too_deep = Fault(file, None, "", f"nested more than {DEPTH_MAX} deep")
     try:
