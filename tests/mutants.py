@@ -57,6 +57,8 @@ MIGRATION: Final = "kernel/irq/migration.py"
 STOPPER: Final = "kernel/stop_machine.py"
 PROPERTIES: Final = "tests/test_properties.py::"
 FLOWS: Final = "tests/test_flow_handlers.py::"
+RECORDED: Final = "tests/test_captures.py::test_events_are_those_that_were_recorded"
+RTMUTEX: Final = "kernel/rtmutex.py"
 
 RECORD: Final = """\
     k.trace_records.append((k.now_ns + k.trace_clock_ns, context, event))
@@ -65,6 +67,34 @@ RECORD: Final = """\
 def set_events"""
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        "RT: softirqs run at the end of the hard interrupt",
+        ENTRY,
+        "    if k.preempt_rt:\n        return wake_softirq_threads(k, cpu)\n",
+        "",
+        (RECORDED + "[rt-deferred]",),
+    ),
+    Mutant(
+        "RT: who waits for a lock lends its owner nothing",
+        RTMUTEX,
+        "            owner.pi_locks.append(lock)\n        _adjust_prio(k, cpu, owner)\n",
+        "            owner.pi_locks.append(lock)\n",
+        (RECORDED + "[rt-inheritance]",),
+    ),
+    Mutant(
+        "RT: a loan is kept when the lock is released",
+        RTMUTEX,
+        "        owner.pi_locks.remove(lock)\n        _adjust_prio(k, cpu, owner)\n",
+        "        owner.pi_locks.remove(lock)\n",
+        (RECORDED + "[rt-inheritance]",),
+    ),
+    Mutant(
+        "RT: bottom halves off are no lock",
+        "kernel/softirq_ctrl.py",
+        "        yield from rt_spin_lock(k, cpu, cpu.softirq_ctrl_lock)\n",
+        "        yield 0\n",
+        (RECORDED + "[rt-bottom-halves]",),
+    ),
     # Softirqs.
     Mutant(
         "softirqs run with interrupts off", SOFTIRQ,
@@ -677,6 +707,7 @@ def _copy(place: Path) -> None:
     (place / "tests").mkdir()
     for path in sorted((ROOT / "tests").glob("*.py")):
         shutil.copy(path, place / "tests")
+    shutil.copytree(ROOT / "tests" / "captures", place / "tests" / "captures")
 
 
 def _run(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
