@@ -16,6 +16,7 @@ from irqsim.analysis.check import INVARIANTS
 from irqsim.analysis.counts import Tally, count_faults
 from irqsim.analysis.state import STATE_INVARIANTS
 from irqsim.events import (
+    CPU_IDLE,
     HARDIRQ,
     IRQ_HANDLER_ENTRY,
     PRINT,
@@ -470,7 +471,10 @@ def faults_of_instants(run: Run) -> list[str]:
     """Look for records of one instant that are not in ascending order of their CPUs."""
     faults = []
     last_ns, last_cpu = -1, -1
-    for time_ns, context, _ in run.records:
+    for time_ns, context, event in run.records:
+        if event.tracepoint is CPU_IDLE:
+            # What ends its wait may be another CPU's deed of this instant.
+            continue
         if time_ns == last_ns and context.cpu < last_cpu:
             faults.append(f"{time_ns} ns: CPU {context.cpu} after CPU {last_cpu}")
         last_ns, last_cpu = time_ns, context.cpu

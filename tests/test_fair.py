@@ -275,3 +275,17 @@ def test_who_yielded_is_passed_over_on_cfs(other_ms: int, picked: str) -> None:
     current.vruntime_ns = 5_000_000
     cfs.yield_task(rq, current)
     assert cfs.pick(k, rq, current) is tasks[picked]
+
+
+@pytest.mark.parametrize(
+    ("release", "text"),
+    [
+        ("6.1", "comm=a pid=100 runtime=2000000 [ns] vruntime=10002000000 [ns]"),
+        ("6.12", "comm=a pid=100 runtime=2000000 [ns]"),
+    ],
+)
+def test_what_a_task_is_charged_for_is_recorded(release: str, text: str) -> None:
+    """At each look at its account, with its run queue locked.  Source: update_curr()."""
+    outcome = run_free(kernel(release=release) + task("a", ["run 2ms", "schedule"], cpu=0))
+    charged = outcome.one("sched_stat_runtime")
+    assert (charged.letters, charged.text, charged.time_us) == ("d....", text, 2000)

@@ -53,6 +53,8 @@ def test_an_unknown_release_is_an_error() -> None:
         ("net_rx_looks_again", ["6.6", "6.12"]),
         # Source: commit da044747401f (5.13).
         ("tasklet_disable_sleeps", ["6.1", "6.6", "6.12"]),
+        # Source: commit 89b3098703bd (6.3): arch_cpu_idle() leaves interrupts off.
+        ("idle_ends_with_irqs_off", ["6.6", "6.12"]),
         # Source: irq_set_thread_affinity(): wake_up_process() came with 6.9.
         ("irq_threads_move_at_once", ["6.12"]),
         # Seen in logs of 6.1.176 and 6.12.95.

@@ -139,3 +139,18 @@ def test_an_idle_cpu_with_a_task_to_run_restarts_its_tick() -> None:
     names = [line.gist for line in outcome.of("hrtimer_start", "sched_switch", cpu=0)]
     assert names[-3:-1] == ["tick_sched_timer", "swapper/0:R>a"]
     assert "mode=ABS|PINNED|HARD" in outcome.of("hrtimer_start", cpu=0)[-1].text
+
+
+@pytest.mark.parametrize(("release", "order"), [("6.1", ["h", "i"]), ("6.12", ["i", "h"])])
+def test_an_idle_cpu_tells_when_it_waits_and_goes_on(release: str, order: list[str]) -> None:
+    """The interrupt that ends its wait is taken before it says so, or since 6.3 afterwards.
+
+    Source: default_idle_call(), arch_cpu_idle(); seen on 6.1.176 and 6.12.95.
+    """
+    outcome = run_free(kernel(release=release) + device("d", ["1ms"], ["run 5us"]))
+    found = outcome.of("cpu_idle", "irq_handler_entry", cpu=0)
+    assert found[0].text == "state=1 cpu_id=0"
+    told = ["h" if line.event == "irq_handler_entry" else "i" for line in found[1:3]]
+    assert told == order
+    ends = [line for line in found if line.text == "state=4294967295 cpu_id=0"]
+    assert ends[0].letters == ("....." if release == "6.1" else "d....")

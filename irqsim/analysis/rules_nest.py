@@ -33,6 +33,7 @@ from irqsim.events import (
     NMI,
     SCHED_MIGRATE_TASK,
     SCHED_STAT_BLOCKED,
+    SCHED_STAT_RUNTIME,
     SCHED_STAT_SLEEP,
     SCHED_WAKEUP,
     SCHED_WAKING,
@@ -217,6 +218,9 @@ class _BetweenVectors:
         if level_of(context) != SOFT or stack is None or stack or tracepoint in _EXITS:
             return ""
         if tracepoint.system == "ftrace" or tracepoint in _ENTRIES:
+            return ""
+        if tracepoint is SCHED_STAT_RUNTIME:
+            # Before it is queued, who runs is charged.
             return ""
         if tracepoint in _WAKES and str(event["comm"]).startswith(KSOFTIRQD):
             return ""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from irqsim.kernel.cpuidle import leave_idle
 from irqsim.kernel.irq.chip import FIRST_SPECIAL
 from irqsim.kernel.irq.ipi import ipi_work
 from irqsim.kernel.irq.irqdomain import NR_IPI_SGIS
@@ -44,6 +45,8 @@ def interrupt(k: Kernel, cpu: Cpu) -> Path:
     task = cpu.current
     # The engine has put this path's frame on the stack already.
     from_user = task.in_user and len(cpu.frames) == 2
+    if cpu.is_idling and k.release.idle_ends_with_irqs_off:
+        leave_idle(k, cpu)
     count = cpu.preempt_count
     cpu.preempt_count = count + HARDIRQ_OFFSET
     if task is cpu.idle and len(cpu.frames) == 2:

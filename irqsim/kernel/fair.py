@@ -10,9 +10,11 @@ Differs: no groups.
 
 from __future__ import annotations
 
+from irqsim.events import SCHED_STAT_RUNTIME
 from irqsim.kernel import cfs, eevdf
 from irqsim.kernel.load import NICE_0_LOAD
 from irqsim.kernel.state import MAX_RT_PRIO, SCHED_IDLE, Cpu, Kernel, Task
+from irqsim.kernel.trace import trace
 
 
 def charge(k: Kernel, cpu: Cpu, task: Task, delta_ns: int) -> bool:
@@ -30,6 +32,16 @@ def charge(k: Kernel, cpu: Cpu, task: Task, delta_ns: int) -> bool:
         eevdf.set_deadline(k, task)
         return bool(rq.fair)
     return False
+
+
+def trace_runtime(k: Kernel, cpu: Cpu | None, task: Task, delta_ns: int, depth: int) -> None:
+    """Record what a task was charged for; `cpu` does it, if the log shows who does.
+
+    Source: kernel/sched/fair.c: update_curr.
+    """
+    if cpu is not None and k.trace_enabled[SCHED_STAT_RUNTIME.id]:
+        values = task.comm, task.pid, delta_ns, task.vruntime_ns
+        trace(k, cpu, k.events.intern(SCHED_STAT_RUNTIME, *values), depth)
 
 
 def enqueue_woken(k: Kernel, target: Cpu, task: Task) -> None:

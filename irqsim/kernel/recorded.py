@@ -128,7 +128,7 @@ class Recorded:
                 if self.name_of(task) == name and task is not cpu.current and not task.on_rq:
                     del self._deferred[name]
                     task.state = TASK_RUNNING
-                    activate(k, cpu, task)
+                    activate(k, cpu, cpu, task)
                     break
         for other in (cpu, *k.cpus):
             for queue in (other.rq.rt, other.rq.fair):
@@ -161,7 +161,7 @@ class Recorded:
             return
         task.state = TASK_RUNNING
         task.cpu = target.number
-        activate(k, target, task)
+        activate(k, cpu, target, task)
         if target.current is target.idle:
             target.tif_need_resched = True
             if target is cpu:

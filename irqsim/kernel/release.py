@@ -71,6 +71,9 @@ class Release:
     """On PREEMPT_RT timers expire in ktimers/N (RT patches since 5.16)."""
     rt_is_lazy: bool
     """PREEMPT_RT has PREEMPT_LAZY, with columns of its own (RT patches until 6.6)."""
+    idle_ends_with_irqs_off: bool
+    """An idle CPU notes that it goes on before it takes the interrupt that ended its wait (since
+    6.3)."""
     nr_arm64_ipis: int
     """SGIs that arm64 requests: all eight where backtraces and KGDB have theirs (since 6.7)."""
     kthread_pids: tuple[int, int, int]
@@ -114,6 +117,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         nr_taint_flags=18,
         has_ktimers=False,
         rt_is_lazy=True,
+        idle_ends_with_irqs_off=False,
         nr_arm64_ipis=7,
         kthread_pids=(9, 12, 14),
         warns_of_broken_affinity=True,
@@ -147,6 +151,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         nr_taint_flags=18,
         has_ktimers=False,
         rt_is_lazy=True,
+        idle_ends_with_irqs_off=False,
         nr_arm64_ipis=7,
         kthread_pids=(12, 14, 15),
         warns_of_broken_affinity=True,
@@ -180,6 +185,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         nr_taint_flags=19,
         has_ktimers=True,
         rt_is_lazy=True,
+        idle_ends_with_irqs_off=False,
         nr_arm64_ipis=7,
         kthread_pids=(13, 15, 17),
         warns_of_broken_affinity=False,
@@ -213,6 +219,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         nr_taint_flags=19,
         has_ktimers=True,
         rt_is_lazy=True,
+        idle_ends_with_irqs_off=True,
         nr_arm64_ipis=7,
         kthread_pids=(16, 20, 21),
         warns_of_broken_affinity=False,
@@ -246,6 +253,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         nr_taint_flags=19,
         has_ktimers=False,
         rt_is_lazy=False,
+        idle_ends_with_irqs_off=True,
         nr_arm64_ipis=8,
         kthread_pids=(16, 20, 21),
         warns_of_broken_affinity=False,

@@ -240,7 +240,7 @@ def _setprio(k: Kernel, cpu: Cpu, task: Task, prio: int) -> None:
     trace(k, cpu, event, _DEPTH_SETPRIO)
     target = k.cpus[task.cpu]
     rq = target.rq
-    update_curr(k, target)
+    update_curr(k, target, cpu)
     is_queued = task in rq.rt or task in rq.fair
     if task.is_delayed:
         # It sleeps: away from the fair class it has no claim to its place in the queue.

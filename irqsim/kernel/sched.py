@@ -49,6 +49,7 @@ UPTIME_NS: Final = 10_000_000_000
 _DEPTH_WAKING: Final = 2
 _DEPTH_WAKEUP: Final = 3
 _DEPTH_SWITCH: Final = 2
+_DEPTH_CHARGE: Final = 1
 _DEPTH_RESCHED: Final = 3
 
 
@@ -111,22 +112,24 @@ def start_task(k: Kernel, task: Task) -> Path:
 # -- the run queue -----------------------------------------------------------------------
 
 
-def activate(k: Kernel, target: Cpu, task: Task) -> None:
+def activate(
+    k: Kernel, cpu: Cpu | None, target: Cpu, task: Task, depth: int = _DEPTH_WAKEUP
+) -> None:
     task.on_rq = True
     task.cpu = target.number
     if task.prio < MAX_RT_PRIO:
         rt.enqueue(target.rq, task, at_head=False)
     else:
-        update_curr(k, target)
+        update_curr(k, target, cpu, depth)
         fair.enqueue_woken(k, target, task)
 
 
-def move_queued_task(k: Kernel, source: Cpu, target: Cpu, task: Task) -> None:
+def move_queued_task(k: Kernel, cpu: Cpu, source: Cpu, target: Cpu, task: Task) -> None:
     """Put a task that waits on one CPU's queue on another's.
 
     Source: kernel/sched/core.c: move_queued_task.
     """
-    update_curr(k, target)
+    update_curr(k, target, cpu)
     if task.prio < MAX_RT_PRIO:
         source.rq.rt.remove(task)
         rt.enqueue(target.rq, task, at_head=False)
@@ -143,7 +146,7 @@ def wake_runnable(k: Kernel, cpu: Cpu | None, target: Cpu, task: Task) -> None:
     if task is target.current:
         return
     if task.is_delayed:
-        update_curr(k, target)
+        update_curr(k, target, cpu, _DEPTH_WAKEUP)
         eevdf.requeue_delayed(k, target, task)
     check_preempt_curr(k, cpu, target, task)
 
@@ -261,7 +264,7 @@ def schedule(k: Kernel, cpu: Cpu, preempt: bool = False) -> Path:
         yield from task.before_sleep()
     cpu.irqs_disabled = True
     yield k.cost.context_switch
-    update_curr(k, cpu)
+    update_curr(k, cpu, cpu)
     cpu.tif_need_resched = cpu.preempt_need_resched = cpu.tif_need_resched_lazy = False
     if task.rcu_read_lock_nesting:
         task.rcu_blocked = True
@@ -342,12 +345,14 @@ def sched_move_task(k: Kernel, cpu: Cpu) -> None:
     Source: kernel/sched/core.c: sched_move_task.
     """
     task = cpu.current
-    update_curr(k, cpu)
+    saved, cpu.irqs_disabled = cpu.irqs_disabled, True
+    update_curr(k, cpu, cpu)
     if task.prio < MAX_RT_PRIO:
         rt.yield_task(task)
     else:
         fair.requeue_current(k, cpu, task)
     resched_curr(k, cpu, cpu)
+    cpu.irqs_disabled = saved
 
 
 def cond_resched(k: Kernel, cpu: Cpu) -> Path:
@@ -398,7 +403,8 @@ def sched_yield(k: Kernel, cpu: Cpu) -> Path:
     if task.prio < MAX_RT_PRIO:
         rt.yield_task(task)
     else:
-        update_curr(k, cpu)
+        cpu.irqs_disabled = True
+        update_curr(k, cpu, cpu)
         fair.yield_task(k, cpu, task)
     yield from schedule(k, cpu)
 
@@ -406,19 +412,24 @@ def sched_yield(k: Kernel, cpu: Cpu) -> Path:
 # -- time --------------------------------------------------------------------------------
 
 
-def update_curr(k: Kernel, cpu: Cpu) -> None:
-    """Charge the running task for the time since it was last charged.
+def update_curr(k: Kernel, target: Cpu, cpu: Cpu | None, depth: int = _DEPTH_CHARGE) -> None:
+    """Charge the task that runs on `target` for the time since it was last charged.
 
+    `cpu` does it, None if the log does not show who does.
     Source: kernel/sched/fair.c: update_curr.
     """
-    task = cpu.current
+    task = target.current
     delta_ns = k.now_ns - task.exec_start_ns
-    if delta_ns <= 0 or task is cpu.idle:
+    if delta_ns <= 0 or task is target.idle:
         return
     task.exec_start_ns = k.now_ns
     task.sum_exec_ns += delta_ns
-    if task.prio >= MAX_RT_PRIO and fair.charge(k, cpu, task, delta_ns) and k.recorded is None:
-        resched_curr_lazy(k, cpu, cpu)
+    if task.prio < MAX_RT_PRIO:
+        return
+    is_over = fair.charge(k, target, task, delta_ns)
+    fair.trace_runtime(k, cpu, task, delta_ns, depth)
+    if is_over and k.recorded is None:
+        resched_curr_lazy(k, target, target)
 
 
 def scheduler_tick(k: Kernel, cpu: Cpu) -> None:
@@ -429,7 +440,7 @@ def scheduler_tick(k: Kernel, cpu: Cpu) -> None:
     task = cpu.current
     if task is cpu.idle:
         return
-    update_curr(k, cpu)
+    update_curr(k, cpu, cpu)
     if task.prio >= MAX_RT_PRIO:
         if fair.preempts_at_tick(k, cpu, task):
             resched_curr_lazy(k, cpu, cpu)

@@ -85,6 +85,7 @@ class Cpu:
         "irq_workd",
         "irqs_disabled",
         "is_active",
+        "is_idling",
         "is_online",
         "ksoftirqd",
         "kstat_softirqs",
@@ -164,6 +165,10 @@ class Cpu:
 
     # kernel/irq_work.py's.
     irq_work_list: list[Callable[[Cpu], Path]]
+
+    # kernel/cpuidle.py's.
+    is_idling: bool
+    """Between the two events cpu_idle."""
     irq_workd: Task | None
     """Runs them where the interrupt does not (PREEMPT_RT)."""
 
@@ -223,6 +228,7 @@ class Cpu:
         self.is_online = True
         self.is_active = True
         self.irq_work_list = []
+        self.is_idling = False
         self.irq_workd = None
         self.time = CpuTime()
 

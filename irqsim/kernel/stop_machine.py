@@ -128,5 +128,5 @@ def move_to_allowed(k: Kernel, cpu: Cpu, task: Task, mover: Cpu | None = None) -
     )
     # The task's lock and the run queue's.
     trace(k, mover or cpu, moved, depth=2)
-    move_queued_task(k, cpu, target, task)
+    move_queued_task(k, mover or cpu, cpu, target, task)
     check_preempt_curr(k, mover or cpu, target, task, depth=2)

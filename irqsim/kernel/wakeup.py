@@ -112,7 +112,7 @@ def wake_up_from_outside(k: Kernel, task: Task) -> None:
     if _queues_at_target(k, target) and not shares_cache:
         _ttwu_queue_wakelist(k, None, target, task)
     else:
-        activate(k, target, task)
+        activate(k, None, target, task)
         check_preempt_curr(k, None, target, task)
 
 
@@ -210,7 +210,7 @@ def select_fallback_rq(k: Kernel, task: Task) -> int:
 
 def _ttwu_do_activate(k: Kernel, cpu: Cpu, target: Cpu, task: Task, depth: int) -> None:
     """Source: kernel/sched/core.c: ttwu_do_activate, ttwu_do_wakeup."""
-    activate(k, target, task)
+    activate(k, cpu, target, task, depth)
     check_preempt_curr(k, cpu, target, task, depth)
     trace(k, cpu, _wake_event(k, SCHED_WAKEUP, task), depth)
 
