@@ -10,10 +10,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from typing import Final, TypeAlias
-
-Entry: TypeAlias = tuple[int, bytes]
-"""When, and the bytes of the entry; None instead of them: see Pages.entries."""
+from typing import Final
 
 _DATA_MAX: Final = 28
 _PADDING: Final = 29

@@ -6,7 +6,7 @@ import heapq
 import re
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO, Final, TypeAlias
+from typing import BinaryIO, Final
 
 from irqsim.errors import TraceFormatError
 from irqsim.events import EventTable
@@ -17,10 +17,9 @@ from irqsim.trace.dat.event_format import EventFormat, FieldReader, parse_format
 from irqsim.trace.dat.page import PageFormat
 from irqsim.trace.dat.symbols import Symbols
 from irqsim.trace.layout import LAYOUTS
+from irqsim.trace.text import Part
 
 __all__ = ["DatReader", "is_dat"]
-
-Part: TypeAlias = tuple[int, Record | Lost | None, str]
 
 BATCH: Final = 4096
 """Records that are handed on at a time."""
