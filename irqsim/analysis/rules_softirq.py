@@ -253,6 +253,9 @@ SOFTIRQ_INVARIANTS: Final[tuple[Invariant, ...]] = (
         on=(SOFTIRQ_RAISE, SOFTIRQ_ENTRY, SCHED_SWITCH),
         make=_RaisedBeforeIdle,
         needs=(SOFTIRQ_RAISE, SOFTIRQ_ENTRY, SCHED_SWITCH),
+        applies=lambda setting: not setting.is_rt,
+        exceptions="PREEMPT_RT keeps HRTIMER for ktimers until an interrupt ends outside of "
+        "bottom halves",
     ),
     Invariant(
         name="softirq_passes_are_limited",

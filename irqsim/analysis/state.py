@@ -221,7 +221,7 @@ def preempt_count_faults(k: KernelState) -> list[str]:
             faults.append(f"{where}: {nr_irqs} interrupts on its stack")
     for task in k.tasks:
         is_running = any(task is each for each in running)
-        if not is_running and task.preempt_count:
+        if not is_running and task.preempt_count & k.atomic_mask:
             faults.append(f"{task.comm}-{task.pid} does not run, with {task.preempt_count:#x}")
     return faults
 
