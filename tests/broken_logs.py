@@ -17,7 +17,8 @@ BROKEN: Final = {
 0 a-100 ...s... 14 softirq_entry: vec=3 [action=NET_RX]""",
     "a_lent_priority_shows": """
 0 b-101 d...3.. 10 sched_pi_setprio: comm=a pid=100 oldprio=120 newprio=79
-0 b-101 d...2.. 11 sched_switch: prev_comm=b prev_pid=101 prev_prio=79 prev_state=D ==> next_comm=a next_pid=100 next_prio=120""",
+0 b-101 d...2.. 11 sched_switch: prev_comm=b prev_pid=101 prev_prio=79 prev_state=D ==> \
+next_comm=a next_pid=100 next_prio=120""",
     "hard_interrupts_do_not_nest": """
 0 <idle>-0 d.h.. 10 irq_handler_entry: irq=24 name=a
 0 <idle>-0 d.h.. 11 irq_handler_exit: irq=24 ret=handled
