@@ -162,6 +162,7 @@ class KernelState(Protocol):
     now_ns: int
     jiffies: int
     tick_ns: int
+    atomic_mask: int
     preempt_count_built: bool
 
     @property
