@@ -623,6 +623,61 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "        raise_softirq_no_wake(k, cpu, SCHED_SOFTIRQ)\n",
         ("the_tick_raises_in_order",),
     ),
+    # Who runs, and where.
+    Mutant(
+        "a slice is protected also where its task is ahead", "kernel/eevdf.py",
+        "    if current is not None and is_eligible and current.protected_ns",
+        "    if current is not None and current.protected_ns",
+        ("tests/test_fair.py::test_a_slice_is_kept_only_by_who_is_not_ahead",),
+    ),
+    Mutant(
+        "who sleeps ahead of its share leaves the queue", "kernel/eevdf.py",
+        "    if delays and not _is_eligible(task, tasks):", "    if False:",
+        ("tests/test_fair.py::"
+         "test_who_sleeps_ahead_of_its_share_stays_queued_until_it_has_paid",),
+    ),
+    Mutant(
+        "nobody is picked before the least virtual runtime", "kernel/cfs.py",
+        "    rq.next_buddy = task\n", "",
+        ("tests/test_fair.py::test_who_asked_for_the_preemption_runs_first_on_cfs",),
+    ),
+    Mutant(
+        "the end of a wake-up is no preemption point", WAKEUP,
+        "    yield 0\n    yield from preempt_check_resched(k, cpu)\n", "    yield 0\n",
+        ("tests/test_sched.py::test_who_wakes_a_higher_priority_gives_way_at_once",),
+    ),
+    Mutant(
+        "a work runs beside itself", "kernel/workqueue.py",
+        "    if work.worker is not None:\n        work.worker.scheduled.append(work)\n"
+        "        return\n",
+        "",
+        ("tests/test_workqueue.py::test_a_work_does_not_run_beside_itself",),
+    ),
+    Mutant(
+        "a wake-up ends msleep()", "kernel/timer.py",
+        "        timeout = expires - k.jiffies if task is not cpu.idle else 0\n",
+        "        timeout = 0\n",
+        ("tests/test_timer.py::test_msleep_goes_on_sleeping_when_it_is_woken",),
+    ),
+    Mutant(
+        "an IPI to oneself waits for the next step", "kernel/smp.py",
+        "    yield k.cost.ipi\n    k.gic.send_sgi(cpu.number, number, 1 << cpu.number)\n"
+        "    yield 0\n",
+        "    send_ipi(k, cpu.number, 1 << cpu.number, number)\n    yield 0\n",
+        ("tests/test_ipi.py::test_an_ipi_to_oneself_is_taken_before_the_next_step",),
+    ),
+    Mutant(
+        "a lock lets a user task out of the kernel", "scenario/program.py",
+        "            if program.is_user and not program.nr_sections:\n",
+        "            if program.is_user and not cpu.preempt_count and not cpu.irqs_disabled:\n",
+        ("tests/test_program.py::"
+         "test_a_user_task_stays_in_the_kernel_while_it_holds_something",),
+    ),
+    Mutant(
+        "a thread does not follow its line", "kernel/irq/thread.py",
+        "                each.follows_line = True\n", "                pass\n",
+        ("tests/test_thread.py::test_when_a_thread_follows_its_line",),
+    ),
     # CPUs that go and come.
     Mutant(
         "lines stay on a CPU that goes", CPU,

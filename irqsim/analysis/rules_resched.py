@@ -48,7 +48,8 @@ class _ReschedStays(Within):
         self._was_hard: dict[int, bool] = {}
 
     def _is_inside(self, context: Context, bracket: Bracket) -> bool:
-        return True
+        # Of another task only if the handler sleeps, which it must not.
+        return context.pid == bracket.pid
 
     def _compare(self, context: Context, event: Event, bracket: Bracket, ends: bool) -> str:
         was_hard = self._was_hard.get(context.cpu, False)
@@ -84,6 +85,10 @@ class _Reason:
             return ""
         was_set = self._is_set.get(cpu)
         if was_set is None:
+            return ""
+        if tracepoint is SCHED_SWITCH:
+            # The handler sleeps, which it must not: its exit comes another time.
+            del self._is_set[cpu]
             return ""
         self._is_set[cpu] = is_set
         if tracepoint is HRTIMER_EXPIRE_ENTRY:
