@@ -117,6 +117,11 @@ class Capture:
     def reasons(self) -> tuple[str, ...]:
         return ARM_REASONS if self.arch == "arm" else ARM64_REASONS
 
+    @property
+    def release(self) -> str:
+        """The release, as far as events and columns tell."""
+        return "6.12" if self.has("ipi_send_cpu") else self.header.layout.split("-")[0]
+
     def has(self, event: str) -> bool:
         """Whether the log has such events at all."""
         return event in self.events

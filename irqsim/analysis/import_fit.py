@@ -58,7 +58,7 @@ class FitWriter(Writer):
         duration_ns = max(1_000_000, story.end_ns - story.lead_ns)
         yield table("run", duration=time_text(duration_ns))
         yield table("machine", arch=capture.arch, cpus=capture.nr_cpus, irqchip=self._irqchip())
-        yield table("kernel", release=self._release(), preempt="voluntary", hz=story.hz,
+        yield table("kernel", release=capture.release, preempt="voluntary", hz=story.hz,
                     threadirqs=capture.is_threaded)
         yield table("trace", events=self._events())
 

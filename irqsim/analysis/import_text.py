@@ -119,7 +119,7 @@ class Writer:
         clock_ns = max(0, story.start_ns - story.lead_ns)
         yield table("run", duration=time_text(story.end_ns), tick="1ns", clock=f"{clock_ns}ns")
         yield table("machine", arch=capture.arch, cpus=capture.nr_cpus, irqchip=self._irqchip())
-        yield table("kernel", release=self._release(), preempt="voluntary", hz=story.hz,
+        yield table("kernel", release=capture.release, preempt="voluntary", hz=story.hz,
                      threadirqs=capture.is_threaded)
         yield "# All time is in the files: the kernel's own costs are part of it.\n" + table(
             "cost", **dict.fromkeys(self.costs, "0ns")
@@ -132,10 +132,6 @@ class Writer:
     def _irqchip(self) -> str:
         capture = self.capture
         return "gic-v2" if capture.arch == "arm" and capture.nr_cpus <= 8 else "gic-v3"
-
-    def _release(self) -> str:
-        capture = self.capture
-        return "6.12" if capture.has("ipi_send_cpu") else capture.header.layout.split("-")[0]
 
     def _events(self) -> list[str]:
         """The events of the log that are declared here."""
@@ -310,7 +306,8 @@ class Writer:
 def _step(text: str) -> str:
     """A step as a line has it: semicolons stand between steps, but for those that join two."""
     if text.startswith("event "):
-        return text.replace(";", "\\x3b")
+        bare = text.rstrip(" ")
+        return bare.replace(";", "\\x3b") + "\\x20" * (len(text) - len(bare))
     return text
 
 

@@ -58,13 +58,16 @@ class CpuPlace:
     """When the last interrupt or softirq on top of the task ended; None: the task went on."""
     softirq_ns: int = 0
     """Time since then that belongs to a softirq that has not begun."""
+    in_softirqs: bool = False
+    """The last to happen was the end of a vector: what runs next goes on with its round."""
     is_bh_off: bool = False
     lead_slot: Slot | None = None
     """Before the log, where its first task is ksoftirqd: what that is woken for."""
     raise_bh: Slot | None = None
     """Before the last raise in a task's code."""
     last_body: Body | None = None
-    """Of the last interrupt."""
+    last_softirq: Body | None = None
+    """Of the last interrupt, and of the last softirq."""
     last_irq: int = -1
     last_names: list[str] = field(factory=list)
     """Its actions that have been called."""

@@ -112,6 +112,8 @@ class Unwinder(TaskUnwinder):
             # Softirqs have begun, though no vector has: the time is theirs.
             place.softirq_ns += now_ns - place.left_ns
             place.stack[0].last_ns = now_ns
+        if len(place.stack) == 1 and not context.flags & SOFTIRQ:
+            place.in_softirqs = False
         self._join_loop(place, now_ns, context)
         base = place.stack[-1]
         if base.kind == "thread" and base.number == irq:
@@ -241,6 +243,8 @@ class Unwinder(TaskUnwinder):
         body = Body(now_ns, place.cpu)
         story = self.story
         if len(place.stack) == 1:
+            if not place.in_softirqs or place.stack[0].kind == "ksoftirqd":
+                body.words = "anew"
             self._enter_softirqs(place, now_ns, context, body)
         bodies = story.softirqs.setdefault(vec, [])
         bodies.append(body)
@@ -262,7 +266,6 @@ class Unwinder(TaskUnwinder):
         base = place.stack[0]
         is_forced = base.kind == "thread" and self.capture.lines[base.number].is_forced
         if base.kind == "ksoftirqd":
-            body.words = "ksoftirqd"
             if base.body is not None:
                 base.advance(now_ns)
                 base.body = None
@@ -288,10 +291,10 @@ class Unwinder(TaskUnwinder):
     def _raise_unseen(self, place: CpuPlace, work: str, vec: int) -> None:
         """A vector runs that nobody is seen to raise: the last interrupt did, or the task."""
         self.story.nr_unseen_raises += 1
-        if place.lead_slot is not None and not place.lead_slot.text:
+        if place.lead_slot is not None and not place.lead_slot.text and not place.in_softirqs:
             place.lead_slot.text = f"{work}; raise_softirq {SOFTIRQ_NAMES[vec]}"
             return
-        target: Body | None = place.last_body
+        target: Body | None = place.last_softirq if place.in_softirqs else place.last_body
         for frame in place.stack[1:]:
             target = frame.body or target
         steps = [work, f"softirq_pending {SOFTIRQ_NAMES[vec]}"]
@@ -312,6 +315,8 @@ class Unwinder(TaskUnwinder):
             return
         top.advance(now_ns)
         self._pop(place, now_ns)
+        place.in_softirqs = len(place.stack) == 1
+        place.last_softirq = top.body
         if place.stack[0].body is None and len(place.stack) == 1:
             place.left_ns = None
 

@@ -40,6 +40,7 @@ class TaskUnwinder:
         top = place.stack[-1]
         if len(place.stack) == 1:
             place.left_ns = None
+            place.in_softirqs = False
         top.advance(now_ns)
         if top.body is not None and step is not None:
             top.body.add(step)
@@ -142,6 +143,7 @@ class TaskUnwinder:
             following.state = "running"
         story.switches.append((now_ns, place.cpu, prev_name, next_name))
         place.pid, place.is_wanted, place.wanted_slot, place.left_ns = pid, False, None, None
+        place.in_softirqs = False
         place.stack[0] = self._section(place, now_ns, pid)
 
     def _activate_unseen(self, place: CpuPlace, task: TaskStory) -> None:
@@ -204,6 +206,10 @@ class TaskUnwinder:
 
     def _after_interrupt(self, place: CpuPlace, now_ns: int, context: Context) -> None:
         """The model does this: its time belongs to the interrupt that is just over."""
+        if len(place.stack) == 1 and not context.flags & HARDIRQ:
+            # ksoftirqd: a round of softirqs has ended, or bottom halves were on at a raise.
+            place.in_softirqs = False
+            place.raise_bh = None
         if len(place.stack) == 1 and place.left_ns is not None:
             gap_ns = now_ns - place.left_ns
             if context.flags & HARDIRQ and place.last_body is not None:

@@ -44,7 +44,7 @@ def import_capture(capture: Capture, directory: str, is_fitted: bool = False) ->
     """The scenario that replays a capture, its files to be in `directory` beside it; or that
     condenses it into distributions."""
     story = Story(capture)
-    payloads = Payloads(capture.header.layout)
+    payloads = Payloads(capture.release)
     Unwinder(capture, story, payloads.text).walk()
     writer = FitWriter if is_fitted else Writer
     return writer(story, directory, [cost.name for cost in COSTS]).write()

@@ -55,7 +55,7 @@ class Recorded:
     """By name: which of its sections a task does, as recorded: the first is 1."""
     work: list[list[deque[tuple[int, int, bool]]]]
     """By CPU and vector: the lines of what the next runs do, their delays in ns, and whether
-    it was ksoftirqd that ran them."""
+    a round of softirqs began with them."""
     ipis: dict[tuple[int, int], list[Callable[[Kernel, Cpu], Path]]]
     """By CPU and number: what the next inter-processor interrupt does."""
     ksoftirqd: list[Callable[[int], tuple[Path, int]]]

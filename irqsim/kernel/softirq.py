@@ -199,7 +199,7 @@ def run_ksoftirqd(k: Kernel, cpu: Cpu) -> Path:
         if cpu.softirq_pending:
             yield from handle_softirqs(k, cpu)
         yield from ksoftirqd_run_end(k, cpu)
-        if k.recorded is not None:
+        if k.recorded is not None and (not cpu.softirq_pending or cpu.tif_need_resched):
             yield from k.recorded.after_softirqs(cpu)
         yield from cond_resched(k, cpu)
 

@@ -31,7 +31,11 @@ TASK_STATES: Final[dict[str, int]] = {
     "I": TASK_IDLE,
 }
 """prev_state as sched_switch prints it; R+ is R where the task did not ask for it."""
+BLANK: Final = "\\x20"
+"""What stands for a blank at the end of an event."""
 NR_IPIS: Final = 7
+ANEW: Final = "anew"
+"""Behind the CPU of a line of a softirq: it began a round, or was ksoftirqd's."""
 TARGET: Final = re.compile(r"([0-9]{1,5})(?:\+([0-9]{1,15}ns)#([0-9]{1,9}))?")
 NUMBER_MAX: Final = 10**9
 

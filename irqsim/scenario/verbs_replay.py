@@ -16,7 +16,7 @@ from irqsim.kernel.state import Cpu, Kernel, Path
 from irqsim.kernel.trace import trace
 from irqsim.prng import draw
 from irqsim.scenario.program import CALL, PATH, Op, Program
-from irqsim.scenario.recorded_steps import TARGET, TASK_STATES
+from irqsim.scenario.recorded_steps import ANEW, BLANK, TARGET, TASK_STATES
 from irqsim.scenario.spec import Arg
 from irqsim.units import SOFTIRQ_NAMES, Duration, parse_time
 
@@ -92,7 +92,7 @@ def _softirq_work(program: Program, args: tuple[Arg, ...]) -> Op:
     def call(k: Kernel, cpu: Cpu) -> None:
         if number <= len(lines):
             line = lines[number - 1]
-            work = (number, line.delay, "ksoftirqd" in line.words)
+            work = (number, line.delay, ANEW in line.words)
             recorded.recorded_of(k).work[cpu.number][vec].append(work)
 
     return _call(call)
@@ -139,7 +139,7 @@ def _exec(program: Program, args: tuple[Arg, ...]) -> Op:
 
 
 def _event(program: Program, args: tuple[Arg, ...]) -> Op:
-    name, _, text = str(args[0]).partition(": ")
+    name, _, text = str(args[0]).replace(BLANK, " ").partition(": ")
     tracepoint = TRACEPOINT_BY_NAME.get(name)
 
     def call(k: Kernel, cpu: Cpu) -> None:
