@@ -14,6 +14,7 @@ from attrs import evolve, frozen
 
 from irqsim.records import Lost, Record
 from irqsim.trace.chrome import Chrome
+from irqsim.trace.dat.writer import TraceDat, version_7
 from irqsim.trace.ftrace import TextFormat
 from irqsim.trace.json_lines import JsonLines
 from irqsim.trace.markers import OPTION as MARKERS
@@ -21,7 +22,6 @@ from irqsim.trace.markers import Marked
 from irqsim.trace.output import Spool
 from irqsim.trace.perfetto import Perfetto
 from irqsim.trace.target import Log, Target
-from irqsim.trace.trace_dat import TraceDat, version_7
 
 Item: TypeAlias = Record | Lost
 

@@ -22,13 +22,13 @@ from irqsim.trace.dat.stream import PIECE_MAX, Stream, text_of
 MAGIC: Final = b"\x17\x08\x44tracing"
 
 # Options; in version 7 those from 16 on say where a section is.
-_DONE: Final = 0
+DONE: Final = 0
 _DATE: Final = 1
-_BUFFER: Final = 3
-_TRACECLOCK: Final = 4
-_UNAME: Final = 5
+BUFFER: Final = 3
+TRACECLOCK: Final = 4
+UNAME: Final = 5
 _OFFSET: Final = 7
-_CPUCOUNT: Final = 8
+CPUCOUNT: Final = 8
 _TSC2NSEC: Final = 14
 
 _COMPRESSED: Final = 1
@@ -144,7 +144,7 @@ class Container:
         while word.startswith(b"options"):
             while option := stream.number("H"):
                 body = stream.piece(stream.sized("I"))
-                if option == _BUFFER:
+                if option == BUFFER:
                     instances.append((body.number("Q"), body.string()))
                 else:
                     self._option(option, body)
@@ -174,12 +174,12 @@ class Container:
             while True:
                 option, size = options.numbers("HI")
                 body = options.piece(options.read(size))
-                if option == _DONE:
+                if option == DONE:
                     offset = body.number("Q")
                     break
                 if option in _SECTIONS:
                     _SECTIONS[option](self, self._section(body.number("Q")))
-                elif option == _BUFFER:
+                elif option == BUFFER:
                     self._buffer(body)
                 else:
                     self._option(option, body)
@@ -218,12 +218,12 @@ class Container:
 
     def _option(self, option: int, body: Stream) -> None:
         contents = self.contents
-        if option == _TRACECLOCK:
+        if option == TRACECLOCK:
             clock = text_of(body.rest()).partition("[")[2].partition("]")[0]
             contents.clock = clock or contents.clock
-        elif option == _UNAME:
+        elif option == UNAME:
             contents.uname = text_of(body.rest())
-        elif option == _CPUCOUNT:
+        elif option == CPUCOUNT:
             contents.nr_cpus = body.number("I", _CPUS_MAX)
         elif option in (_DATE, _OFFSET):
             text = text_of(body.rest()).strip()

@@ -205,7 +205,7 @@ class Decoder:
                 addresses = addresses[: max(0, fields.integer(entry, size))]
             if last in addresses:
                 addresses = addresses[: addresses.index(last)]
-            names = [str(_symbol(self._symbols.function, each)) for each in addresses]
+            names = [self._symbols.function(each) or f"{each:#x}" for each in addresses]
             return self._table.intern(KERNEL_STACK, "\n".join(names))
 
         return decode
@@ -261,11 +261,11 @@ _SPECIAL: Final[dict[tuple[str, str], _Special]] = {
 
 def kinds_of(tracepoint: Tracepoint) -> dict[str, str]:
     """How each field is printed, in the newest format that has it."""
-    kinds = {each.name: default_kind(each) for each in tracepoint.fields}
+    defaults = {each.name: default_kind(each) for each in tracepoint.fields}
+    kinds = dict(defaults)
     for form in reversed(tracepoint.formats):
         for place in _PLACE.finditer(form.template):
-            if place[2]:
-                kinds[place[1]] = place[2]
+            kinds[place[1]] = place[2] or defaults[place[1]]
     return kinds
 
 

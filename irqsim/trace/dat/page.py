@@ -12,18 +12,18 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-_DATA_MAX: Final = 28
-_PADDING: Final = 29
-_TIME_EXTEND: Final = 30
-_TIME_STAMP: Final = 31
-_TYPE_BITS: Final = 5
-_DELTA_BITS: Final = 27
+DATA_MAX: Final = 28
+PADDING: Final = 29
+TIME_EXTEND: Final = 30
+TIME_STAMP: Final = 31
+TYPE_BITS: Final = 5
+DELTA_BITS: Final = 27
 _STAMP_TOP: Final = 0xF8 << 56
 """An absolute time has 59 bits; the others are those of the page's."""
 
 _COMMIT_MASK: Final = (1 << 20) - 1
-_MISSED: Final = 1 << 31
-_MISSED_STORED: Final = 1 << 30
+MISSED: Final = 1 << 31
+MISSED_STORED: Final = 1 << 30
 
 _FIELD: Final = re.compile(r"field:[^;]*?(\w+);\s*offset:([0-9]{1,6});\s*size:([0-9]{1,6});")
 
@@ -57,8 +57,8 @@ class PageFormat:
         end = self._data_at + (commit & _COMMIT_MASK)
         if end > len(page):
             raise ValueError(f"expected {end} bytes in a page, got {len(page)}")
-        if commit & _MISSED:
-            stored = bool(commit & _MISSED_STORED) and end + self._long.size <= len(page)
+        if commit & MISSED:
+            stored = bool(commit & MISSED_STORED) and end + self._long.size <= len(page)
             yield time, self._long.unpack_from(page, end)[0] if stored else 0
         yield from self._events(page, end, time)
 
@@ -70,33 +70,33 @@ class PageFormat:
         while at < nr_words:
             header = words[at]
             if is_big:
-                kind, delta = header >> _DELTA_BITS, header & (1 << _DELTA_BITS) - 1
+                kind, delta = header >> DELTA_BITS, header & (1 << DELTA_BITS) - 1
             else:
-                kind, delta = header & (1 << _TYPE_BITS) - 1, header >> _TYPE_BITS
+                kind, delta = header & (1 << TYPE_BITS) - 1, header >> TYPE_BITS
             at += 1
-            if 0 < kind <= _DATA_MAX:
+            if 0 < kind <= DATA_MAX:
                 time += delta
                 if at + kind > nr_words:
                     raise ValueError("an entry goes on behind its page")
                 yield time, page[4 * at : 4 * (at + kind)]
                 at += kind
                 continue
-            if kind == _PADDING and not delta:
+            if kind == PADDING and not delta:
                 return
             if at >= nr_words:
                 raise ValueError("an entry goes on behind its page")
             word = words[at]
-            if kind == _TIME_EXTEND:
-                time += delta + (word << _DELTA_BITS)
+            if kind == TIME_EXTEND:
+                time += delta + (word << DELTA_BITS)
                 at += 1
-            elif kind == _TIME_STAMP:
-                time = delta + (word << _DELTA_BITS) | time & _STAMP_TOP
+            elif kind == TIME_STAMP:
+                time = delta + (word << DELTA_BITS) | time & _STAMP_TOP
                 at += 1
             else:
                 time += delta
                 size = -(-word // 4)
                 if not size or at + size > nr_words:
                     raise ValueError("an entry goes on behind its page")
-                if kind != _PADDING:
+                if kind != PADDING:
                     yield time, page[4 * at + 4 : 4 * at + word]
                 at += size

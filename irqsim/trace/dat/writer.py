@@ -18,22 +18,17 @@ from typing import IO, Final
 from irqsim.errors import IrqsimError
 from irqsim.events import FUNCTION, KERNEL_STACK, PRINT, tracepoints_in
 from irqsim.records import Lost, Record, TraceHeader, Tracepoint
-from irqsim.trace.encode import EntryEncoder, long_bits_of
+from irqsim.trace.dat.container import BUFFER, CPUCOUNT, DONE, MAGIC, TRACECLOCK, UNAME
+from irqsim.trace.dat.encode import EntryEncoder, long_bits_of
+from irqsim.trace.dat.format_file import format_file, unknown_format_file
+from irqsim.trace.dat.page_writer import PAGE_SIZE, PageWriter, header_event, header_page
 from irqsim.trace.entry import Entries
 from irqsim.trace.output import BLOCK, LineStream, write_error
-from irqsim.trace.pages import PAGE_SIZE, PageWriter, header_event, header_page
-from irqsim.trace.print_fmt import format_file, unknown_format_file
 from irqsim.trace.target import Target
 
-_MAGIC: Final = b"\x17\x08\x44tracing"
 _CLOCK: Final = "[local] global counter uptime perf mono mono_raw boot"
 
-# Options and sections.
-_DONE: Final = 0
-_BUFFER: Final = 3
-_TRACECLOCK: Final = 4
-_UNAME: Final = 5
-_CPUCOUNT: Final = 8
+# Sections, and the options that say where they are.
 _STRINGS: Final = 15
 _HEADER_INFO: Final = 16
 _FTRACE_EVENTS: Final = 17
@@ -43,8 +38,8 @@ _PRINTK: Final = 20
 _CMDLINES: Final = 21
 
 _DESCRIPTIONS: Final[dict[int, str]] = {
-    _DONE: "options",
-    _BUFFER: "flyrecord",
+    DONE: "options",
+    BUFFER: "flyrecord",
     _STRINGS: "strings",
     _HEADER_INFO: "headers",
     _FTRACE_EVENTS: "ftrace events",
@@ -161,7 +156,7 @@ class _Meta:
 
     def start(self, version: int) -> bytes:
         """Magic, version, endianness, word and page size."""
-        return _MAGIC + b"%d\0" % version + pack("<BBI", 0, self.long_size, PAGE_SIZE)
+        return MAGIC + b"%d\0" % version + pack("<BBI", 0, self.long_size, PAGE_SIZE)
 
     def headers(self) -> bytes:
         """What the header pages say."""
@@ -183,7 +178,11 @@ class _Meta:
         encoder = self._encoder
         systems: dict[str, list[bytes]] = {}
         layout = f"{encoder.entries.release[0]}.{encoder.entries.release[1]}"
-        for tracepoint in tracepoints_in(layout):
+        known = tracepoints_in(layout)
+        # Converted traces may have events that no kernel of their layout has.
+        for tracepoint in (*known, *(each for each in encoder.used() if each not in known)):
+            if tracepoint.system == "ftrace":
+                continue
             systems.setdefault(tracepoint.system, []).append(self._format(tracepoint))
         for name, index in encoder.unknown.items():
             text = unknown_format_file(name, index, encoder.entries)
@@ -217,7 +216,7 @@ def _option(number: int, data: bytes) -> bytes:
 
 def _head_6(meta: _Meta, cpus: list[_CpuPages]) -> Iterator[bytes]:
     """All that stands before the pages in version 6."""
-    clock = _option(_TRACECLOCK, _CLOCK.encode() + b"\0")
+    clock = _option(TRACECLOCK, _CLOCK.encode() + b"\0")
     head = b"".join(
         (
             meta.start(6),
@@ -230,8 +229,8 @@ def _head_6(meta: _Meta, cpus: list[_CpuPages]) -> Iterator[bytes]:
             pack("<I", len(cpus)),
             b"options  \0",
             clock,
-            _option(_UNAME, meta.uname),
-            pack("<H", _DONE),
+            _option(UNAME, meta.uname),
+            pack("<H", DONE),
             b"flyrecord\0",
         )
     )
@@ -266,20 +265,20 @@ def _head_7(meta: _Meta, cpus: list[_CpuPages]) -> Iterator[bytes]:
         sections.append(section(number, data))
         offset += len(sections[-1])
     options += [
-        _option(_CPUCOUNT, pack("<I", len(cpus))),
-        _option(_TRACECLOCK, _CLOCK.encode() + b"\0"),
-        _option(_UNAME, meta.uname),
+        _option(CPUCOUNT, pack("<I", len(cpus))),
+        _option(TRACECLOCK, _CLOCK.encode() + b"\0"),
+        _option(UNAME, meta.uname),
     ]
     yield start + pack("<Q", offset) + b"".join(sections)
     # The options come next; their length does not depend on the places that they name.
     for_all = b"".join(options)
-    options_size = len(section(_DONE, for_all + _buffer(cpus, 0, 0) + _option(_DONE, bytes(8))))
+    options_size = len(section(DONE, for_all + _buffer(cpus, 0, 0) + _option(DONE, bytes(8))))
     buffer = offset + options_size
-    pages = _page_up(buffer + len(section(_BUFFER, b"")))
-    body = for_all + _buffer(cpus, buffer, pages) + _option(_DONE, bytes(8))
-    yield section(_DONE, body)
-    nr_bytes = sum(cpu.size for cpu in cpus) + pages - buffer - len(section(_BUFFER, b""))
-    yield section(_BUFFER, b"", nr_bytes).ljust(pages - buffer, b"\0")
+    pages = _page_up(buffer + len(section(BUFFER, b"")))
+    body = for_all + _buffer(cpus, buffer, pages) + _option(DONE, bytes(8))
+    yield section(DONE, body)
+    nr_bytes = sum(cpu.size for cpu in cpus) + pages - buffer - len(section(BUFFER, b""))
+    yield section(BUFFER, b"", nr_bytes).ljust(pages - buffer, b"\0")
 
 
 def _buffer(cpus: list[_CpuPages], offset: int, pages: int) -> bytes:
@@ -287,7 +286,7 @@ def _buffer(cpus: list[_CpuPages], offset: int, pages: int) -> bytes:
     data = pack("<Q", offset) + b"\0" + b"local\0" + pack("<II", PAGE_SIZE, len(cpus))
     for number, place in enumerate(_places(cpus, pages)):
         data += pack("<IQQ", number, *place)
-    return _option(_BUFFER, data)
+    return _option(BUFFER, data)
 
 
 def _page_up(offset: int) -> int:

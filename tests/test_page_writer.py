@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irqsim.errors import IrqsimError
-from irqsim.trace.pages import PAGE_SIZE, PageWriter
+from irqsim.trace.dat.page_writer import PAGE_SIZE, PageWriter
 
 ENTRIES = st.lists(
     st.tuples(st.integers(0, 1 << 34), st.binary(min_size=1, max_size=300)), max_size=120

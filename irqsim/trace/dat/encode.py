@@ -30,9 +30,9 @@ from irqsim.events import (
     Value,
 )
 from irqsim.records import Lost, Record
+from irqsim.trace.dat.format_file import event_id, unknown_id
 from irqsim.trace.entry import DYNAMIC, Entries
 from irqsim.trace.kinds import mask_value, pointer_value
-from irqsim.trace.print_fmt import event_id, unknown_id
 
 _SYMBOL: Final = re.compile(
     r"(?P<name>[^ +]+)(?:\+(?P<offset>0x[0-9a-f]+)(?:/(?P<size>0x[0-9a-f]+))?)?"
@@ -203,6 +203,10 @@ class EntryEncoder:
             packed[place] = len(data) << 16 | end + len(tail)
             tail += data
         return self._common(context, shape.number) + shape.fixed.pack(*packed) + tail
+
+    def used(self) -> list[Tracepoint]:
+        """The declared tracepoints of which there was an event."""
+        return [each for each in TRACEPOINTS if self._shapes[each.id] is not None]
 
     def _common(self, context: Context, number: int) -> bytes:
         flags = context.flags & 0xFF

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from irqsim.events import TRACEPOINT_BY_NAME, TRACEPOINTS, UNKNOWN
+from irqsim.trace.dat.format_file import EXPRESSIONS, event_id, format_file
 from irqsim.trace.entry import Entries
 from irqsim.trace.kinds import KINDS
-from irqsim.trace.print_fmt import EXPRESSIONS, event_id, format_file
 
 RELEASES = {
     "arm64-gicv3-4cpu-static": ("6.1", 64),

@@ -11,22 +11,25 @@ from struct import Struct
 from typing import Final
 
 from irqsim.errors import IrqsimError
+from irqsim.trace.dat.page import (
+    DATA_MAX,
+    DELTA_BITS,
+    MISSED,
+    MISSED_STORED,
+    PADDING,
+    TIME_EXTEND,
+    TIME_STAMP,
+    TYPE_BITS,
+)
 
 PAGE_SIZE: Final = 4096
 
-TIME_EXTEND: Final = 30
-"""The type of an event that holds the upper bits of a time difference."""
-DATA_MAX: Final = 28
-"""The largest type that is a length, in words."""
-DELTA_BITS: Final = 27
-
-MISSED_EVENTS: Final = 1 << 31
-"""In the commit word: events were lost before this page."""
-MISSED_STORED: Final = 1 << 30
-"""And their number stands behind the data."""
-
-_EVENT_BITS: Final = (("type_len", 5), ("time_delta", DELTA_BITS), ("array", 32))
-_EVENT_TYPES: Final = (("padding", 29), ("time_extend", TIME_EXTEND), ("time_stamp", 31))
+_EVENT_BITS: Final = (("type_len", TYPE_BITS), ("time_delta", DELTA_BITS), ("array", 32))
+_EVENT_TYPES: Final = (
+    ("padding", PADDING),
+    ("time_extend", TIME_EXTEND),
+    ("time_stamp", TIME_STAMP),
+)
 
 _WORD: Final = Struct("<I")
 _TWO_WORDS: Final = Struct("<II")
@@ -100,7 +103,7 @@ class PageWriter:
             return
         commit, tail = len(self._data), b""
         if self._lost >= 0:
-            commit |= MISSED_EVENTS
+            commit |= MISSED
             if self._lost and self._room - len(self._data) >= self._number.size:
                 commit |= MISSED_STORED
                 tail = self._number.pack(self._lost)
@@ -115,10 +118,10 @@ class PageWriter:
         extend = b""
         if delta >> DELTA_BITS:
             low = delta & (1 << DELTA_BITS) - 1
-            extend = _TWO_WORDS.pack(low << 5 | TIME_EXTEND, delta >> DELTA_BITS)
+            extend = _TWO_WORDS.pack(low << TYPE_BITS | TIME_EXTEND, delta >> DELTA_BITS)
             delta = 0
         nr_words = -(-len(entry) // 4)
         padded = entry.ljust(4 * nr_words, b"\0")
         if 0 < nr_words <= DATA_MAX:
-            return extend + _WORD.pack(delta << 5 | nr_words) + padded
-        return extend + _TWO_WORDS.pack(delta << 5, 4 * nr_words + 4) + padded
+            return extend + _WORD.pack(delta << TYPE_BITS | nr_words) + padded
+        return extend + _TWO_WORDS.pack(delta << TYPE_BITS, 4 * nr_words + 4) + padded
