@@ -58,6 +58,8 @@ class CpuPlace:
     """When the last interrupt or softirq on top of the task ended; None: the task went on."""
     softirq_ns: int = 0
     """Time since then that belongs to a softirq that has not begun."""
+    is_tail: bool = False
+    """The record is of an interrupt whose handlers are done."""
     in_softirqs: bool = False
     """The last to happen was the end of a vector: what runs next goes on with its round."""
     is_bh_off: bool = False

@@ -25,6 +25,7 @@ from irqsim.analysis.story import CpuPlace, Story
 from irqsim.analysis.unwind_tasks import TaskUnwinder
 from irqsim.events import (
     BH_OFF,
+    HARDIRQ,
     IPI_ENTRY,
     IPI_EXIT,
     IPI_RAISE,
@@ -83,7 +84,10 @@ class Unwinder(TaskUnwinder):
             self._begin(place, context)
         elif context.pid != place.pid:
             self._changed_unseen(place, now_ns, context)
+        self._close_lost(place, context)
         tracepoint = event.tracepoint
+        is_tail = len(place.stack) == 1 and tracepoint is not IRQ_HANDLER_ENTRY
+        place.is_tail = is_tail and bool(context.flags & HARDIRQ)
         if place.is_wanted and not context.flags & NEED_RESCHED and not self._has_switches:
             self._forget_wanted(place)
         is_new = context.flags & NEED_RESCHED and not place.is_wanted
@@ -104,10 +108,24 @@ class Unwinder(TaskUnwinder):
         if is_new and body is not None and place.wanted_slot is not None:
             body.add(place.wanted_slot)
 
+    def _close_lost(self, place: CpuPlace, context: Context) -> None:
+        """What the flags say is over has ended in records that are not there."""
+        if not self.capture.header.has_irq_info or context.flags & HARDIRQ:
+            return
+        while place.stack[-1].kind == "irq" or (
+            place.stack[-1].kind == "softirq" and not context.flags & SOFTIRQ
+        ):
+            self.story.nr_left_out += 1
+            self._pop(place, place.stack[-1].last_ns)
+
     # -- interrupts ------------------------------------------------------------------------
 
     def _irq_entry(self, place: CpuPlace, now_ns: int, context: Context, event: Event) -> None:
         irq, name = int(str(event.values[0])), str(event.values[1])
+        if place.stack[-1].kind == "irq":
+            # Hard interrupts do not nest: the end of the last one is not in the log.
+            self.story.nr_left_out += 1
+            self._pop(place, place.stack[-1].last_ns)
         if len(place.stack) == 1 and context.flags & SOFTIRQ and place.left_ns is not None:
             # Softirqs have begun, though no vector has: the time is theirs.
             place.softirq_ns += now_ns - place.left_ns

@@ -38,6 +38,11 @@ class TaskUnwinder:
     def _write(self, place: CpuPlace, now_ns: int, step: str | Slot | IpiStep | None) -> None:
         """A step of the code on top, now."""
         top = place.stack[-1]
+        if place.is_tail and place.last_body is not None and place.left_ns is not None:
+            # Still the interrupt's, though its handlers are done.
+            self._lengthen(place.last_body, now_ns - place.left_ns, step)
+            place.left_ns = top.last_ns = now_ns
+            return
         if len(place.stack) == 1:
             place.left_ns = None
             place.in_softirqs = False
@@ -157,9 +162,15 @@ class TaskUnwinder:
             slot.text = f"{text}; need_resched"
         elif base.body is not None and base.kind == "task":
             base.body.add(text)
+        elif base.body is not None:
+            base.body.add(text)
         else:
-            place.last_body = place.last_body or Body(0, place.cpu)
-            place.last_body.add(text)
+            # ksoftirqd gives way: what it ran last is where a step can still be.
+            last = place.last_softirq or place.last_body
+            if last is None:
+                self.story.nr_left_out += 1
+            else:
+                last.add(text)
 
     def _switch(self, place: CpuPlace, now_ns: int, context: Context, event: Event) -> None:
         self._close(place, now_ns)
@@ -244,10 +255,14 @@ class TaskUnwinder:
         if task.state == "asleep":
             task.state = "ready"
 
-    def _lengthen(self, body: Body, ns: int) -> None:
-        """Let an interrupt that is over have taken longer."""
+    def _lengthen(
+        self, body: Body, ns: int, step: str | Slot | IpiStep | None = None
+    ) -> None:
+        """Let an interrupt that is over have taken longer, and done a step then."""
         tail = Body(0, 0)
         tail.add_time(ns)
+        if step is not None:
+            tail.add(step)
         end = body.steps
         at = len(end) - (1 if end and str(end[-1]).startswith("return") else 0)
         end[at:at] = tail.steps
