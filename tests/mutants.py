@@ -128,7 +128,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a raise in process context wakes nobody", SOFTIRQ,
-        "    if not cpu.preempt_count & IN_INTERRUPT_MASK:\n"
+        "    if not cpu.preempt_count & IN_INTERRUPT_MASK and not cpu.softirq_ctrl_cnt:\n"
         "        yield from wakeup_softirqd(k, cpu)\n"
         "    if k.cost.softirq_raise:",
         "    if k.cost.softirq_raise:",
@@ -178,8 +178,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "softirqs run on top of softirqs", ENTRY,
-        "    return not cpu.preempt_count & IN_INTERRUPT_MASK and not",
-        "    return not cpu.preempt_count & 0xF0000 and not",
+        "    if cpu.preempt_count & IN_INTERRUPT_MASK:\n        return False\n    return k.preempt_rt",
+        "    if cpu.preempt_count & 0xF0000:\n        return False\n    return k.preempt_rt",
         ("softirqs_do_not_nest",),
     ),
     Mutant(
@@ -223,7 +223,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a tasklet does not hold its RUN bit", SOFTIRQ,
-        "            tasklet.is_running = True\n", "",
+        "            tasklet.is_running, tasklet.cpu = True, cpu.number\n", "",
         ("a_tasklet_runs_on_one_cpu_at_a_time",),
     ),
     Mutant(
@@ -477,22 +477,19 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     # Tasks.
     Mutant(
         "ordinary tasks go before real-time ones", SCHED,
-        "    if rq.rt:\n        task = rq.rt.pop(0)\n    elif rq.fair:\n"
-        "        task = fair.pick_next(k, cpu)\n",
-        "    if rq.fair:\n        task = fair.pick_next(k, cpu)\n    elif rq.rt:\n"
-        "        task = rq.rt.pop(0)\n",
+        "    elif rq.rt:\n        following = rq.rt.pop(0)\n",
+        "    elif rq.rt and not rq.fair:\n        following = rq.rt.pop(0)\n",
         ("real_time_tasks_go_first",),
     ),
     Mutant(
         "need_resched stays set over a switch", SCHED,
-        "    cpu.tif_need_resched = cpu.preempt_need_resched = False\n"
-        "    prev_state = TASK_RUNNING\n",
-        "    prev_state = TASK_RUNNING\n",
+        "    cpu.tif_need_resched = cpu.preempt_need_resched = cpu.tif_need_resched_lazy = False\n",
+        "",
         ("a_switch_clears_need_resched", ASSERTION),
     ),
     Mutant(
         "a task that sleeps stays on its run queue", SCHED,
-        "        if preempt or task.state == TASK_RUNNING:\n", "        if True:\n",
+        "    runs_on = preempt or task.state == TASK_RUNNING\n", "    runs_on = True\n",
         ("every_task_is_at_one_place", "who_sleeps_is_woken_before_it_runs", ASSERTION),
     ),
     Mutant(
@@ -529,7 +526,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a task is moved without a record", WAKEUP,
-        "            trace(k, cpu, migrated, _DEPTH_WAKING)\n", "",
+        "            trace(k, cpu, migrated, _DEPTH_WAKING + extra)\n", "",
         ("tasks_move_by_migration",),
     ),
     Mutant(
@@ -540,9 +537,9 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a task that runs is woken again", WAKEUP,
-        "    if not task.state & (TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE | TASK_IDLE):\n"
-        "        return\n",
-        "",
+        "    if task.state & _TASK_NORMAL:\n"
+        "        yield from wake_up_state(k, cpu, task, _TASK_NORMAL)\n",
+        "    if True:\n        yield from wake_up_state(k, cpu, task, -1)\n",
         ("a_task_runs_on_one_cpu_at_a_time", "every_task_is_at_one_place",
          "wakeup_follows_waking", ASSERTION),
     ),
