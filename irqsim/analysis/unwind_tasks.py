@@ -262,6 +262,8 @@ class TaskUnwinder:
         tail = Body(0, 0)
         tail.add_time(ns)
         if step is not None:
+            if "later" not in body.steps:
+                tail.steps.insert(0, "later")
             tail.add(step)
         end = body.steps
         at = len(end) - (1 if end and str(end[-1]).startswith("return") else 0)

@@ -59,6 +59,8 @@ def interrupt(k: Kernel, cpu: Cpu) -> Path:
     while hwirq < FIRST_SPECIAL:
         desc = descs[hwirq]
         yield from desc.handle_irq(k, cpu, desc)
+        if k.recorded is not None:
+            yield from k.recorded.after_handlers(cpu)
         if not gic.loops:
             break
         hwirq = gic.acknowledge(cpu)

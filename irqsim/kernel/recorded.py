@@ -35,7 +35,7 @@ class Recorded:
 
     __slots__ = (
         "_deferred", "_early", "_known", "_names", "_next", "_switches", "_tails", "ipis",
-        "ksoftirqd", "sections", "waits", "work",
+        "ksoftirqd", "later", "sections", "waits", "work",
     )  # fmt: skip
 
     # Fixed when the machine is built.
@@ -63,6 +63,8 @@ class Recorded:
     goes on behind them, in ns."""
     _tails: list[int]
     """By CPU: what of that is left in this section."""
+    later: dict[int, Path]
+    """By CPU: what the interrupt does when its handlers are done."""
     waits: list[bool]
     """By CPU: its idle task waits, until somebody is to run."""
 
@@ -82,6 +84,7 @@ class Recorded:
         self.work = [[deque() for _ in range(NR_VECTORS)] for _ in range(nr_cpus)]
         self.ipis = {}
         self.ksoftirqd = []
+        self.later = {}
         self._tails = [0] * nr_cpus
         self.waits = [False] * nr_cpus
 
@@ -209,6 +212,12 @@ class Recorded:
         update_jiffies(k)
         for path in self.ipis.pop((cpu.number, number), ()):
             yield from path(k, cpu)
+
+    def after_handlers(self, cpu: Cpu) -> Path:
+        """What the interrupt does behind its handlers."""
+        path = self.later.pop(cpu.number, None)
+        if path is not None:
+            yield from path
 
     def end_wait(self, cpu: Cpu) -> None:
         """Somebody is to run: an idle task that waits goes on as soon as the interrupt is over."""

@@ -12,6 +12,7 @@ from irqsim.kernel import preempt
 from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IRQ_NONE, IRQ_WAKE_THREAD
 from irqsim.kernel.state import Cpu, Kernel, Path
 from irqsim.scenario.program import (
+    CALL,
     CHANCE,
     DRAW,
     IF,
@@ -22,6 +23,7 @@ from irqsim.scenario.program import (
     RUN,
     Op,
     Program,
+    run_steps,
 )
 from irqsim.scenario.service import key_of
 from irqsim.scenario.spec import Arg, Body, Chance, If, Repeat, Replay, Step
@@ -57,8 +59,28 @@ def compile_lines(program: Program, replay: Replay) -> list[tuple[Op, ...]]:
     lines = []
     for line in replay.lines:
         program.recorded_cpu = line.cpu
-        lines.append(compile_body(program, line.body))
+        lines.append(_compile_line(program, line.body))
     return lines
+
+
+def _compile_line(program: Program, body: Body) -> tuple[Op, ...]:
+    """A line's operations: those behind a `later` wait until the handlers are done."""
+    marks = [index for index, step in enumerate(body)
+             if isinstance(step, Step) and step.verb == "later"]
+    if not marks:
+        return compile_body(program, body)
+    at = marks[0]
+    is_return = isinstance(body[-1], Step) and body[-1].verb == "return"
+    end = len(body) - is_return
+    later = compile_body(program, body[at + 1 : end])
+    op = Op(CALL)
+
+    def call(k: Kernel, cpu: Cpu) -> None:
+        path = run_steps(k, cpu, program, later)
+        program.machine.recording.decisions().later[cpu.number] = path
+
+    op.call = call
+    return (*compile_body(program, body[:at]), op, *compile_body(program, body[end:]))
 
 
 def _compile_replay(program: Program, replay: Replay) -> Op:

@@ -245,6 +245,11 @@ def run_atomic(k: Kernel, cpu: Cpu, program: Program, ops: tuple[Op, ...]) -> Bo
     return NO_RESULT
 
 
+def run_steps(k: Kernel, cpu: Cpu, program: Program, ops: tuple[Op, ...]) -> Path:
+    """The same, where nobody asks for a value."""
+    yield from run_atomic(k, cpu, program, ops)
+
+
 def run_task(k: Kernel, task: Task, program: Program, ops: tuple[Op, ...]) -> BodyPath:
     """Run steps in process context.
 

@@ -50,6 +50,7 @@ REPLAY_ROWS: Final[tuple[tuple[str, str], ...]] = (
     ("softirq_work softirq number", "the next run of the vector does this line of its replay"),
     ("softirq_pending softirq", "mark a vector pending, where the log has no line for it"),
     ("ipi_raise ipi targets", "send IPI n: for each target CPU+DELAY#LINE of the ipis"),
+    ("later", "what follows, the interrupt does when its handlers are done"),
     ("exec words", "the task takes another name"),
     ("event words", "a line of the log that nothing here stands for"),
 )

@@ -160,6 +160,7 @@ REPLAY_VERBS: Final[dict[str, Compiler]] = {
     "softirq_work": _softirq_work,
     "softirq_pending": _softirq_pending,
     "ipi_raise": _ipi_raise,
+    "later": lambda program, args: _call(lambda k, cpu: None),
     "exec": _exec,
     "event": _event,
 }
