@@ -178,8 +178,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "softirqs run on top of softirqs", ENTRY,
-        "    if cpu.preempt_count & IN_INTERRUPT_MASK:\n        return False\n    return k.preempt_rt",
-        "    if cpu.preempt_count & 0xF0000:\n        return False\n    return k.preempt_rt",
+        "    if cpu.preempt_count & IN_INTERRUPT_MASK:\n        return False\n    return k",
+        "    if cpu.preempt_count & 0xF0000:\n        return False\n    return k",
         ("softirqs_do_not_nest",),
     ),
     Mutant(
@@ -318,7 +318,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "the hard interrupt is not counted", ENTRY,
-        "    cpu.preempt_count += HARDIRQ_OFFSET\n    if task is cpu.idle and",
+        "    cpu.preempt_count = count + HARDIRQ_OFFSET\n    if task is cpu.idle and",
         "    if task is cpu.idle and",
         ("handlers_run_in_hard_interrupt_context", ASSERTION),
     ),
@@ -510,7 +510,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "spin locks do not spin", LOCKING,
-        "        yield from spin_until(k, is_ours, f\"lock {lock.name!r}\")\n", "",
+        "        yield from spin_until(k, cpu, is_ours, f\"lock {lock.name!r}\")\n", "",
         ("a_lock_has_one_holder",),
     ),
     Mutant(
@@ -521,7 +521,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "waking is not traced", WAKEUP,
-        "    trace(k, cpu, _wake_event(k, SCHED_WAKING, task), _DEPTH_WAKING)\n", "",
+        "    trace(k, cpu, _wake_event(k, SCHED_WAKING, task), _DEPTH_WAKING + extra)\n",
+        "",
         ("wakeup_follows_waking",),
     ),
     Mutant(
