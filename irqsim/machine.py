@@ -359,7 +359,7 @@ class Machine:
         # The names first: a task's steps may wake one that stands further down.
         programs = []
         for spec in self.spec.tasks:
-            program = self._program(f"task.{spec.name}", symbol_of(spec.name), spec.mode == "user")
+            program = self._program(f"task.{spec.name}", symbol_of(spec.name), spec.runs_user_code)
             program.task = spec.name
             self._tasks[spec.name] = self._build_task(spec, program)
             programs.append(program)

@@ -17,6 +17,11 @@ from irqsim.analysis.story import DeviceStory, Story, TaskStory
 from irqsim.events import TRACEPOINT_BY_NAME
 from irqsim.units import SOFTIRQ_NAMES
 
+KTHREAD: Final = re.compile(
+    r"kworker|ksoftirqd|ktimers|rcu|migration|kthreadd|cpuhp|idle_inject|irq/|napi/|jbd2|kswapd"
+    r"|khugepaged|kcompactd|oom_reaper|writeback|kdevtmpfs|khungtaskd|kauditd|watchdog"
+)
+"""How the kernel's own threads are called; all others are taken for processes."""
 SPI_MAX: Final = 987
 TIMER_PPI: Final = 11
 OTHER_PPI: Final = 7
@@ -268,7 +273,8 @@ class Writer:
         if task.first_comm != task.name:
             values["comm"] = task.first_comm
         values.update(self._policy(task))
-        values.update(mode="kernel", asleep=True, loop=True)
+        mode = "kernel" if KTHREAD.match(task.first_comm) else "user"
+        values.update(mode=mode, asleep=True, loop=True)
         values["run"] = [self._steps(f"task.{task.name}", task.bodies)]
         ran_ns = sum(body.cpu_ns for body in task.bodies if body.cpu_ns < 10**12)
         head = f"# {len(task.bodies)} times, {shown_short(ran_ns)} in all\n"

@@ -74,7 +74,9 @@ class Unwinder(TaskUnwinder):
             for frame in place.stack:
                 frame.suspend(now_ns)
                 if frame.body is not None:
-                    frame.body.add_time(frame.owed_ns + ENDLESS_NS, frame.verb)
+                    is_idle = place.pid == 0 and frame is place.stack[0]
+                    verb = "wait" if is_idle else frame.verb
+                    frame.body.add_time(frame.owed_ns + ENDLESS_NS, verb)
         self.story.end_ns = now_ns + 1
 
     def _take(self, now_ns: int, record: Record) -> None:

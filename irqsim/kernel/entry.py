@@ -168,6 +168,9 @@ def _give_way(k: Kernel, cpu: Cpu, from_user: bool) -> Path:
     task = cpu.current
     if k.recorded is not None:
         k.recorded.end_wait(cpu)
+        if k.recorded.gives_way(cpu):
+            yield from schedule(k, cpu)
+            return
     if from_user:
         yield from exit_to_user_mode(k, task)
         return

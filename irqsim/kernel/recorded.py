@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from irqsim.events import SCHED_WAKEUP, SCHED_WAKING, TASK_RUNNING
+from irqsim.kernel.preempt import IN_INTERRUPT_MASK
 from irqsim.kernel.sched import activate, fold_need_resched, schedule
 from irqsim.kernel.state import IDLE, Cpu, Kernel, Path, Task
 from irqsim.kernel.tick import update_jiffies
@@ -218,6 +219,17 @@ class Recorded:
         path = self.later.pop(cpu.number, None)
         if path is not None:
             yield from path
+
+    def gives_way(self, cpu: Cpu) -> bool:
+        """Whether a process makes room, when an interrupt returns, for somebody more urgent whom
+        the capture does not know: as if it was in user mode, which no log says."""
+        task = cpu.current
+        if not task.has_mm or len(cpu.frames) != 2 or cpu.preempt_count & IN_INTERRUPT_MASK:
+            return False
+        return any(
+            other.prio < task.prio and self.name_of(other) not in self._known
+            for other in (*cpu.rq.rt, *cpu.rq.fair)
+        )
 
     def end_wait(self, cpu: Cpu) -> None:
         """Somebody is to run: an idle task that waits goes on as soon as the interrupt is over."""

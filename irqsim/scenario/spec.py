@@ -326,6 +326,11 @@ class TaskSpec:
     asleep: bool = False
     line: int | None = field(default=None, eq=False)
 
+    @property
+    def runs_user_code(self) -> bool:
+        """Whether its `run` steps are user code: those of a replay do not say so."""
+        return self.mode == "user" and not any(isinstance(step, Replay) for step in self.run)
+
 
 @frozen
 class AtCommand:
