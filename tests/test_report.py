@@ -223,7 +223,11 @@ def test_what_runs_add_up_to_what_the_cpus_gave(reference: Path) -> None:
         assert total == sum(cpu.times[category] for cpu in report.cpus.values())
 
 
-@pytest.mark.parametrize("name", golden.names())
+WHOLE = [name for name in golden.names() if name != "sleeping-in-a-handler"]
+"""A handler that sleeps ends in another context than it began in."""
+
+
+@pytest.mark.parametrize("name", WHOLE)
 def test_the_log_of_a_simulation_is_followed_without_a_gap(name: str) -> None:
     """A log that has everything from the start leaves nothing that began unseen."""
     records = irqsim.run(irqsim.load(golden.scenario_of(name), 'trace.events=["*"]'))
