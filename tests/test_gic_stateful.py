@@ -4,6 +4,8 @@ The model is ``naive_gic.py``.  Rules perform only operations that the architect
 reverse order of the acknowledges, DIR only in EOImode 1 and after the EOI, trigger changes only
 while the interrupt is disabled and idle, EOImode changes only while the PE handles nothing.
 
+What software does is done twice over: by the Gic's own methods, and through its registers.
+
 Left out: IGROUPR after the set-up (every interrupt is in group 1, as Linux has it) and ISPENDR,
 ICPENDR of SGIs in a GICv2, where they are read-only.
 """
@@ -21,6 +23,7 @@ from hypothesis.stateful import (
 )
 
 from irqsim.hw.gic import Gic
+from tests.gic_registers import RegisterGic
 from tests.naive_gic import SPURIOUS, NaiveGic
 
 SGIS = [0, 1, 15]
@@ -52,7 +55,9 @@ class GicMachine(RuleBasedStateMachine):
         self.acknowledged: list[list[int]] = []
         self.dropped: list[list[int]] = []
 
-    def make_gic(self, version: int, nr_pes: int, nr_spis: int, priority_bits: int) -> Gic:
+    def make_gic(
+        self, version: int, nr_pes: int, nr_spis: int, priority_bits: int
+    ) -> Gic | RegisterGic:
         return Gic(version, nr_pes, nr_spis, priority_bits)
 
     # --- Set-up -------------------------------------------------------------------------------
@@ -378,3 +383,16 @@ def intid_of(iar: int) -> int:
 TestGic = GicMachine.TestCase
 # The profile says whether these are always the same examples; fewer miss the rarer combinations.
 TestGic.settings = settings(max_examples=max(400, settings().max_examples), deadline=None)
+
+
+class RegisterMachine(GicMachine):
+    """The same, but what software does it does by loads and stores."""
+
+    def make_gic(
+        self, version: int, nr_pes: int, nr_spis: int, priority_bits: int
+    ) -> Gic | RegisterGic:
+        return RegisterGic(version, nr_pes, nr_spis, priority_bits)
+
+
+TestRegisters = RegisterMachine.TestCase
+TestRegisters.settings = settings(max_examples=max(100, settings().max_examples), deadline=None)

@@ -23,15 +23,15 @@ between.
 
 An SPI exists once, and is ready for each PE that it goes to.  Hence a pending SPI moves when
 it is retargeted, and once one PE has acknowledged it, it is active and no other PE sees it
-(1-of-N).  An active interrupt belongs to the PE that acknowledged
-it by way of that PE's list of running priorities, whatever becomes of its route.
+(1-of-N).  An active interrupt belongs to the PE that acknowledged it by way of that PE's list
+of running priorities, whatever becomes of its route.  An LPI is an SPI without an active state.
 
 Priority drop and deactivation are two things.  EOImode 0 does both at the write to EOIR;
 EOImode 1 drops at EOIR and deactivates at DIR.
 
 Source: IHI 0069 (GICv3) chapter 4, IHI 0048 (GICv2) chapter 3.
 Leaves out: security states and Group 0 as FIQ (this is the Non-secure view: with GICv3 an
-interrupt of Group 0 is never seen; GICv2 has one group, and IGROUPR is RAZ/WI), LPIs,
+interrupt of Group 0 is never seen; GICv2 has one group, and IGROUPR is RAZ/WI),
 virtualisation.
 """
 
@@ -43,7 +43,8 @@ from typing import Final
 from irqsim.hw.cpu_interface import CpuInterface
 from irqsim.hw.distributor import Distributor
 from irqsim.hw.interrupt import RANK_INTID, RANK_SHIFT, Interrupt
-from irqsim.hw.intid import NR_SGIS, NR_SPIS_MAX, SPI_BASE, SPURIOUS
+from irqsim.hw.intid import LPI_BASE, NR_SGIS, NR_SPIS_MAX, SPI_BASE, SPURIOUS
+from irqsim.hw.lpi import Lpis
 from irqsim.hw.redistributor import Redistributor
 
 # IAR and EOIR of GICv2 carry the sender of an SGI above the INTID.
@@ -58,21 +59,20 @@ class Gic:
 
     __slots__ = (
         "_intid_mask",
-        "_priority_mask",
         "_seen_by",
         "changed",
         "cpus",
         "distributor",
         "irq",
+        "lpis",
         "nr_intids",
         "nr_pes",
+        "priority_mask",
         "redistributors",
         "version",
     )
 
-    def __init__(
-        self, version: int, nr_pes: int, nr_spis: int, priority_bits: int = 5
-    ) -> None:
+    def __init__(self, version: int, nr_pes: int, nr_spis: int, priority_bits: int = 5) -> None:
         assert version in (2, 3)
         assert 1 <= nr_pes <= (_V2_PES_MAX if version == 2 else 1 << 16)
         assert 0 <= nr_spis <= NR_SPIS_MAX
@@ -82,7 +82,7 @@ class Gic:
         self.nr_pes: int = nr_pes
         self.nr_intids: int = SPI_BASE + nr_spis
         self._intid_mask: int = _V2_INTID if version == 2 else _V3_INTID
-        self._priority_mask: int = 0xFF & (-1 << (8 - priority_bits))
+        self.priority_mask: int = 0xFF & (-1 << (8 - priority_bits))
         # The signals: written here only; the owner empties `changed`.
         self.irq: list[bool] = [False] * nr_pes
         self.changed: list[int] = []
@@ -101,6 +101,7 @@ class Gic:
         self._seen_by: list[list[Interrupt]] = [
             each.interrupts + self.distributor.interrupts for each in self.redistributors
         ]
+        self.lpis: Lpis = Lpis()
 
     # Wires.
 
@@ -120,9 +121,9 @@ class Gic:
                 if interrupt.latch:
                     return False
                 interrupt.latch = True
-            self._judge(interrupt)
+            self.judge(interrupt)
         elif interrupt.is_ready:
-            self._judge(interrupt)
+            self.judge(interrupt)
         return True
 
     def pulse(self, intid: int, pe: int = 0) -> bool:
@@ -137,7 +138,7 @@ class Gic:
         if interrupt.latch:
             return False
         interrupt.latch = True
-        self._judge(interrupt)
+        self.judge(interrupt)
         return True
 
     def line(self, intid: int, pe: int = 0) -> bool:
@@ -171,15 +172,18 @@ class Gic:
         if rank >= cpu.threshold:
             return SPURIOUS
         iar = rank & RANK_INTID
-        interrupt = self._seen_by[pe][iar]
-        interrupt.is_active = True
+        if iar < LPI_BASE:
+            interrupt = self._seen_by[pe][iar]
+            interrupt.is_active = True
+        else:
+            interrupt = self.lpis.interrupts[iar]  # which is never active
         interrupt.latch = False
         if interrupt.sources:
             source = interrupt.source()
             iar |= source << _SOURCE_SHIFT
             interrupt.set_sources(interrupt.sources & ~(1 << source))
         cpu.push(rank >> RANK_SHIFT, iar)
-        self._judge(interrupt)
+        self.judge(interrupt)
         return iar
 
     def end_of_interrupt(self, pe: int, iar: int) -> None:
@@ -208,6 +212,8 @@ class Gic:
         if cpu.ready[0] >= cpu.threshold:
             return SPURIOUS
         intid = cpu.ready[0] & RANK_INTID
+        if intid >= LPI_BASE:
+            return intid
         return intid | self._seen_by[pe][intid].source() << _SOURCE_SHIFT
 
     def running_priority(self, pe: int) -> int:
@@ -221,7 +227,7 @@ class Gic:
 
     def set_pmr(self, pe: int, value: int) -> None:
         """Let only priorities below `value` through; unimplemented bits are RAZ/WI."""
-        self.cpus[pe].pmr = value & self._priority_mask
+        self.cpus[pe].pmr = value & self.priority_mask
         self._update_cpu(pe)
 
     def pmr(self, pe: int) -> int:
@@ -260,7 +266,7 @@ class Gic:
         """Enable or disable an interrupt (ISENABLER, ICENABLER).  It latches either way."""
         interrupt = self._interrupt(intid, pe)
         interrupt.is_enabled = on
-        self._judge(interrupt)
+        self.judge(interrupt)
 
     def is_enabled(self, intid: int, pe: int = 0) -> bool:
         """Tell whether an interrupt is enabled."""
@@ -273,20 +279,21 @@ class Gic:
             return
         interrupt = self._interrupt(intid, pe)
         interrupt.is_grouped = group == 1
-        self._judge(interrupt)
+        self.judge(interrupt)
 
     def group(self, intid: int, pe: int = 0) -> int:
         """Return the group of an interrupt; always 0 with GICv2 (RAZ)."""
-        if self.version == 2:
-            return 0
-        return 1 if self._interrupt(intid, pe).is_grouped else 0
+        return int(self.version == 3 and self._interrupt(intid, pe).is_grouped)
 
     def set_priority(self, intid: int, value: int, pe: int = 0) -> None:
         """Set the priority, lower is more urgent; unimplemented bits are RAZ/WI."""
         assert 0 <= value <= 0xFF
-        interrupt = self._interrupt(intid, pe)
+        self.prioritize(self._interrupt(intid, pe), value)
+
+    def prioritize(self, interrupt: Interrupt, value: int) -> None:
+        """Set the priority of an interrupt of any kind."""
         old = interrupt.rank
-        interrupt.rank = (value & self._priority_mask) << RANK_SHIFT | intid
+        interrupt.rank = (value & self.priority_mask) << RANK_SHIFT | old & RANK_INTID
         if interrupt.is_ready:
             for target in interrupt.pes:
                 self.cpus[target].ready.remove(old)
@@ -304,10 +311,9 @@ class Gic:
         UNPREDICTABLE.
         """
         interrupt = self._interrupt(intid, pe)
-        if intid < NR_SGIS:
-            return
-        interrupt.is_level = not edge
-        self._judge(interrupt)
+        if intid >= NR_SGIS:
+            interrupt.is_level = not edge
+            self.judge(interrupt)
 
     def is_edge(self, intid: int, pe: int = 0) -> bool:
         """Tell whether an interrupt is edge-triggered."""
@@ -323,7 +329,8 @@ class Gic:
         assert 0 <= intid < self.nr_intids
         if intid < SPI_BASE or self.nr_pes == 1:
             return
-        self._set_route(intid, tuple(pe for pe in range(self.nr_pes) if mask >> pe & 1))
+        pes = tuple(pe for pe in range(self.nr_pes) if mask >> pe & 1)
+        self.move(self._interrupt(intid, 0), pes)
 
     def set_route(self, intid: int, pe: int | None) -> None:
         """Send an SPI to one PE, or with None to any one (GICv3: IROUTER, IRM).
@@ -332,11 +339,9 @@ class Gic:
         """
         assert self.version == 3
         assert SPI_BASE <= intid < self.nr_intids
-        if pe is None:
-            self._set_route(intid, tuple(range(self.nr_pes)))
-        else:
-            assert 0 <= pe < self.nr_pes
-            self._set_route(intid, (pe,))
+        assert pe is None or 0 <= pe < self.nr_pes
+        pes = tuple(range(self.nr_pes)) if pe is None else (pe,)
+        self.move(self._interrupt(intid, 0), pes)
 
     def targets(self, intid: int) -> int:
         """Return the mask of the PEs that an SPI goes to."""
@@ -345,33 +350,25 @@ class Gic:
 
     def set_pending(self, intid: int, pe: int = 0) -> None:
         """Make an interrupt pending by software (ISPENDR).  SGIs of GICv2 ignore it."""
-        interrupt = self._interrupt(intid, pe)
-        if intid < NR_SGIS and self.version == 2:
-            return
-        interrupt.latch = True
-        self._judge(interrupt)
+        self._set_latch(intid, pe, True)
 
     def clear_pending(self, intid: int, pe: int = 0) -> None:
         """Clear the latch (ICPENDR); a high level line stays pending.  As set_pending()."""
-        interrupt = self._interrupt(intid, pe)
-        if intid < NR_SGIS and self.version == 2:
-            return
-        interrupt.latch = False
-        self._judge(interrupt)
+        self._set_latch(intid, pe, False)
 
     def set_sgi_pending(self, intid: int, sources: int, pe: int) -> None:
         """Make an SGI pending from these PEs as well (GICv2: GICD_SPENDSGIR)."""
         assert self.version == 2
         interrupt = self.redistributors[pe].interrupts[intid]
         interrupt.set_sources(interrupt.sources | sources)
-        self._judge(interrupt)
+        self.judge(interrupt)
 
     def clear_sgi_pending(self, intid: int, sources: int, pe: int) -> None:
         """Take back an SGI from these PEs (GICv2: GICD_CPENDSGIR)."""
         assert self.version == 2
         interrupt = self.redistributors[pe].interrupts[intid]
         interrupt.set_sources(interrupt.sources & ~sources)
-        self._judge(interrupt)
+        self.judge(interrupt)
 
     def is_pending(self, intid: int, pe: int = 0) -> bool:
         """Tell whether an interrupt is pending, forwarded or not."""
@@ -381,7 +378,7 @@ class Gic:
         """Make an interrupt active, so that it is not signalled (ISACTIVER)."""
         interrupt = self._interrupt(intid, pe)
         interrupt.is_active = True
-        self._judge(interrupt)
+        self.judge(interrupt)
 
     def clear_active(self, intid: int, pe: int = 0) -> None:
         """Deactivate an interrupt (ICACTIVER).  The running priority stays."""
@@ -398,12 +395,17 @@ class Gic:
         assert 0 <= intid < self.nr_intids
         return self._seen_by[pe][intid]
 
-    def _set_route(self, intid: int, pes: tuple[int, ...]) -> None:
-        """Send an SPI to these PEs.
+    def _set_latch(self, intid: int, pe: int, latch: bool) -> None:
+        interrupt = self._interrupt(intid, pe)
+        if intid >= NR_SGIS or self.version == 3:
+            interrupt.latch = latch
+            self.judge(interrupt)
+
+    def move(self, interrupt: Interrupt, pes: tuple[int, ...]) -> None:
+        """Send an SPI or LPI to these PEs.
 
         What is pending moves along.  What is active stays where it was acknowledged.
         """
-        interrupt = self._interrupt(intid, 0)
         old, interrupt.pes = interrupt.pes, pes
         if interrupt.is_ready:
             for pe in old:
@@ -418,9 +420,9 @@ class Gic:
             interrupt = self._seen_by[pe][intid]
             interrupt.is_active = False
             if interrupt.latch or interrupt.line:
-                self._judge(interrupt)
+                self.judge(interrupt)
 
-    def _judge(self, interrupt: Interrupt) -> None:
+    def judge(self, interrupt: Interrupt) -> None:
         """See whether a changed interrupt is ready now; if that is new, tell its PEs."""
         is_ready = interrupt.is_forwardable()
         if is_ready is interrupt.is_ready:

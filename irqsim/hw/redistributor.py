@@ -1,4 +1,4 @@
-"""The redistributor of one PE: its own SGIs and PPIs.
+"""The redistributor of one PE: its own SGIs and PPIs, and its switch for LPIs.
 
 GICv2 has no such part; there the distributor banks the registers of INTIDs 0-31 for each
 CPU interface, which is the same thing under another address.
@@ -21,9 +21,13 @@ class Redistributor:
     one latch.
     """
 
-    __slots__ = ("interrupts",)
+    __slots__ = ("interrupts", "is_lpi_enabled", "pending_table")
 
     def __init__(self, pe: int, is_grouped: bool) -> None:
+        # The registers only (GICR_CTLR).
+        self.is_lpi_enabled: bool = False
+        # Whoever writes its memory: the LPIs that are pending there when it is switched on.
+        self.pending_table: list[int] = []
         # Fixed; by INTID.
         self.interrupts: list[Interrupt] = [
             Interrupt(intid, (pe,), intid >= NR_SGIS, is_grouped) for intid in range(NR_PRIVATE)
