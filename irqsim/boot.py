@@ -41,7 +41,7 @@ from irqsim.kernel.timer import TimerBase, TimerList, run_timer_softirq
 from irqsim.kernel.timersd import create_rt_threads
 from irqsim.kernel.trace import set_tracing_on
 from irqsim.kernel.vectors import no_action, rcu_core, run_rebalance_domains
-from irqsim.kernel.workqueue import WorkerPools
+from irqsim.kernel.workqueue import QUEUE_NAMES, WorkerPools
 from irqsim.records import EventTable
 from irqsim.scenario.spec import KernelSpec, ScenarioSpec
 
@@ -52,7 +52,8 @@ NR_RT_KTHREADS: Final = 8
 """The same on PREEMPT_RT."""
 FIRST_USER_PID: Final = 100
 POLL_SPURIOUS_IRQ_TIMER: Final = 1 << 20
-"""The number of a static object, for its address; others count from 1."""
+SYSTEM_WORKQUEUES: Final = POLL_SPURIOUS_IRQ_TIMER + 1
+"""The numbers of objects that the kernel has anyway, for their addresses; others count from 1."""
 
 
 class ClockEvent:
@@ -97,7 +98,7 @@ def boot(spec: ScenarioSpec, gic: Gic, flush: Callable[[], None]) -> Kernel:
         _boot_cpu(k, cpu, gic)
     init_ipis(k)
     _map_timer(k, spec.replay.is_there)
-    k.worker_pools = WorkerPools(len(k.cpus))
+    k.worker_pools = WorkerPools(len(k.cpus), _shown_workqueues(k))
     _open_softirqs(k)
     _watch_lines(k, spec.kernel)
     if not k.nohz:
@@ -118,6 +119,14 @@ def object_address(k: Kernel) -> int | str:
 def _address(k: Kernel, number: int) -> int | str:
     hashed = number * 0x9E3779B1 & 0xFFFFFFFF
     return hashed if k.arch == "arm64" else f"{hashed:08x}"
+
+
+def _shown_workqueues(k: Kernel) -> dict[str, int | str]:
+    if k.release.names_workqueues:
+        return dict(QUEUE_NAMES)
+    return {
+        queue: _address(k, SYSTEM_WORKQUEUES + number) for number, queue in enumerate(QUEUE_NAMES)
+    }
 
 
 def _configure(k: Kernel, spec: ScenarioSpec) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.kernel_scenarios import Outcome, device, kernel, lasting, run, run_free, task, work
@@ -63,6 +65,17 @@ def test_a_work_is_queued_for_any_cpu_and_goes_here() -> None:
     queued = outcome.one("workqueue_queue_work")
     assert queued.text.endswith("workqueue=events req_cpu=256 cpu=2")
     assert _workers(outcome) == ["kworker/2:1"]
+
+
+@pytest.mark.parametrize("release", ["4.19", "5.10"])
+def test_older_releases_print_the_address_of_the_queue(release: str) -> None:
+    """Source: include/trace/events/workqueue.h before 5.13: TP_printk of workqueue_queue_work."""
+    doc = work("w") + work("v", queue="system_highpri_wq") + kernel(release=release)
+    outcome = run(doc + device("d", ["1ms", "2ms"], ["queue_work w", "queue_work v"]))
+    texts = [line.text.split("workqueue=")[1] for line in outcome.of("workqueue_queue_work")]
+    assert len(texts) == 4
+    assert all(re.fullmatch(r"[0-9a-f]{16} req_cpu=256 cpu=0", text) for text in texts)
+    assert texts[0] == texts[2] != texts[1] == texts[3]
 
 
 def test_queue_work_on_names_the_cpu() -> None:

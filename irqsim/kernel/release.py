@@ -86,6 +86,8 @@ class Release:
     (until 5.11)."""
     irq_poll_takeover_bh_off: bool
     """IRQ_POLL is raised there with bottom halves disabled (since 5.18)."""
+    names_workqueues: bool
+    """workqueue_queue_work prints the queue's name, not its address (since 5.13)."""
     tells_how_long_polled: bool
     """arm64's report of a dead CPU says how long its firmware was asked (since 5.6)."""
 
@@ -123,6 +125,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         warns_of_broken_affinity=True,
         raises_block_for_the_dead=True,
         irq_poll_takeover_bh_off=False,
+        names_workqueues=False,
         tells_how_long_polled=False,
     ),
     Release(
@@ -157,6 +160,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         warns_of_broken_affinity=True,
         raises_block_for_the_dead=True,
         irq_poll_takeover_bh_off=False,
+        names_workqueues=False,
         tells_how_long_polled=True,
     ),
     Release(
@@ -191,6 +195,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         warns_of_broken_affinity=False,
         raises_block_for_the_dead=False,
         irq_poll_takeover_bh_off=True,
+        names_workqueues=True,
         tells_how_long_polled=True,
     ),
     Release(
@@ -225,6 +230,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         warns_of_broken_affinity=False,
         raises_block_for_the_dead=False,
         irq_poll_takeover_bh_off=True,
+        names_workqueues=True,
         tells_how_long_polled=True,
     ),
     Release(
@@ -259,6 +265,7 @@ RELEASES: Final[tuple[Release, ...]] = (
         warns_of_broken_affinity=False,
         raises_block_for_the_dead=False,
         irq_poll_takeover_bh_off=True,
+        names_workqueues=True,
         tells_how_long_polled=True,
     ),
 )

@@ -135,9 +135,11 @@ class WorkerPool:
 class WorkerPools:
     """All pools of the machine."""
 
-    __slots__ = ("bound", "highpri", "unbound")
+    __slots__ = ("bound", "highpri", "shown", "unbound")
 
-    def __init__(self, nr_cpus: int) -> None:
+    def __init__(self, nr_cpus: int, shown: dict[str, int | str]) -> None:
+        """`shown` is what the trace prints for each queue: its name, or its address."""
+        self.shown = shown
         cpus = range(nr_cpus)
         one = [(f"kworker/{cpu}", cpus[cpu : cpu + 1]) for cpu in cpus]
         self.bound = [WorkerPool(name, "", 0, cpu, True) for name, cpu in one]
@@ -166,7 +168,7 @@ def enqueue_work(k: Kernel, cpu: Cpu, work: Work, target: Cpu | None = None) -> 
     cpu.preempt_count += k.preempt_offset
     pool = work.worker.pool if work.worker is not None else _pool_of(k, work, target or cpu)
     requested = WORK_CPU_UNBOUND[k.arch] if target is None else target.number
-    name = QUEUE_NAMES[work.queue]
+    name = k.worker_pools.shown[work.queue]
     queued = k.events.intern(
         WORKQUEUE_QUEUE_WORK, work.address, work.symbol, name, requested, pool.cpu
     )
