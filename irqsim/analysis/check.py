@@ -6,7 +6,7 @@ their order, one by one; what is kept does not grow with the log.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from attrs import evolve
@@ -47,6 +47,8 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
 
 DEFAULT: Final = Setting()
 
+Step = Callable[[int, Context, Event], str]
+
 _NOTHING: Final[tuple[Violation, ...]] = ()
 
 
@@ -85,9 +87,10 @@ class Checker:
             and (complete or with_exceptions or each.is_strict)
             and (enabled is None or all(needed in enabled for needed in each.needs))
         ]
-        self._by_tracepoint: list[list[_Watched]] = [
+        # What watches is bound once: it is asked for every record.
+        self._by_tracepoint: list[list[tuple[Step, _Watched]]] = [
             [
-                each
+                (each.watch.step, each)
                 for each in self._watched
                 if not each.invariant.on or tracepoint in each.invariant.on
             ]
@@ -116,8 +119,8 @@ class Checker:
             for each in self._wanted[number]:
                 each.missing.remove(event.tracepoint)
         found: list[Violation] | None = None
-        for each in self._by_tracepoint[number]:
-            said = each.watch.step(time_ns, context, event)
+        for step, each in self._by_tracepoint[number]:
+            said = step(time_ns, context, event)
             if said and not each.missing:
                 where = f"CPU {context.cpu}, {context.comm}-{context.pid}: {said}"
                 found = [] if found is None else found
