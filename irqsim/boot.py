@@ -13,8 +13,8 @@ from irqsim.events import (
     TASK_INTERRUPTIBLE,
     TRACEPOINTS,
 )
-from irqsim.hw.gic import Gic
 from irqsim.hw.timer import ArchTimer
+from irqsim.irqchips import Board
 from irqsim.kernel import softirq
 from irqsim.kernel.costs import CostTable
 from irqsim.kernel.cpu import Hotplug, create_cpuhp_thread
@@ -23,11 +23,10 @@ from irqsim.kernel.frame import Frame
 from irqsim.kernel.hrtimer import HrTimerBase, hrtimer_interrupt, hrtimer_run_softirq
 from irqsim.kernel.idle import cpu_idle
 from irqsim.kernel.irq import manage
-from irqsim.kernel.irq.chip import GicChip
-from irqsim.kernel.irq.handle import handle_irq_event, handle_percpu_devid_irq
+from irqsim.kernel.irq.handle import handle_irq_event
 from irqsim.kernel.irq.ipi import init_ipis
 from irqsim.kernel.irq.irqdesc import IrqAction
-from irqsim.kernel.irq.irqdomain import TIMER_PPIS, VIRTUAL_TIMER, IrqDomain
+from irqsim.kernel.irq.resend import Resend
 from irqsim.kernel.irq.spurious import FIXUP, POLL, Spurious, announce, poll_spurious_irqs
 from irqsim.kernel.irq.storm import StormDetector
 from irqsim.kernel.preempt import ATOMIC_MASK, PREEMPT_OFFSET, RT_ATOMIC_MASK
@@ -84,21 +83,21 @@ class ClockEvent:
         self._timer.stop(self._k.now_ns)
 
 
-def boot(spec: ScenarioSpec, gic: Gic, flush: Callable[[], None]) -> Kernel:
+def boot(spec: ScenarioSpec, board: Board, flush: Callable[[], None]) -> Kernel:
     """Boot Linux on the machine that `spec` describes; `flush` takes full batches of records."""
     k = Kernel()
     _configure(k, spec)
     k.trace_flush = flush
     k.cpus = [Cpu(number) for number in range(spec.machine.cpus)]
     k.nr_online, k.hotplug = len(k.cpus), Hotplug()
-    k.gic = GicChip(gic, len(k.cpus), k.release.gicv3_loops)
-    reserved = tuple(device.irq for device in spec.devices if device.irq is not None)
-    k.domain = IrqDomain(k.arch, len(k.cpus), reserved)
+    board.probe(k, spec)
     for cpu in k.cpus:
-        _boot_cpu(k, cpu, gic)
+        _boot_cpu(k, cpu, board.timer(k, cpu.number))
     init_ipis(k)
     _map_timer(k, spec.replay.is_there)
     k.worker_pools = WorkerPools(len(k.cpus), _shown_workqueues(k))
+    for desc in k.irq_desc.values():
+        desc.mapped_at_boot, desc.requested_at_boot = True, bool(desc.actions)
     _open_softirqs(k)
     _watch_lines(k, spec.kernel)
     if not k.nohz:
@@ -171,10 +170,10 @@ def _configure(k: Kernel, spec: ScenarioSpec) -> None:
     )
 
 
-def _boot_cpu(k: Kernel, cpu: Cpu, gic: Gic) -> None:
+def _boot_cpu(k: Kernel, cpu: Cpu, timer: ArchTimer) -> None:
     number = cpu.number
     cpu.rq = RunQueue()
-    cpu.hrtimers = HrTimerBase(ClockEvent(k, ArchTimer(gic, VIRTUAL_TIMER, number)))
+    cpu.hrtimers = HrTimerBase(ClockEvent(k, timer))
     cpu.timers = TimerBase()
     cpu.tick = TickSched(object_address(k), k.release.tick_function)
     cpu.softnet = SoftnetData()
@@ -219,15 +218,13 @@ def _rt_kthread_pids(number: int) -> tuple[int, int, int]:
 
 
 def _map_timer(k: Kernel, replays: bool) -> None:
-    for ppi in TIMER_PPIS:
-        k.domain.create_mapping(k, ppi, k.gic, handle_percpu_devid_irq, percpu=True)
-    if replays:
-        # The timer's interrupts are the recorded ones, of a device of the scenario.
-        return
-    timer = k.domain.descs[VIRTUAL_TIMER]
-    action = IrqAction(k, timer.irq, "arch_timer", 0, 0, hrtimer_interrupt)
-    refusal = manage.setup_irq(k, timer, action, is_level=True)
-    assert refusal is None
+    for timer in k.gic.map_timers(k):
+        if replays:
+            # The timer's interrupts are the recorded ones, of a device of the scenario.
+            return
+        action = IrqAction(k, timer.irq, "arch_timer", 0, 0, hrtimer_interrupt)
+        refusal = manage.setup_irq(k, timer, action, is_level=True)
+        assert refusal is None
 
 
 def _open_softirqs(k: Kernel) -> None:
@@ -250,6 +247,7 @@ def _watch_lines(k: Kernel, settings: KernelSpec) -> None:
         lambda k, cpu: poll_spurious_irqs(k, cpu, handle_irq_event),
     )
     irqfixup = POLL if settings.irqpoll else FIXUP if settings.irqfixup else 0
+    k.resend = Resend(k)
     k.spurious = Spurious(announce(k, irqfixup, settings.preempt == "rt"), timer)
     k.storm = None
     if settings.storm_threshold is not None:

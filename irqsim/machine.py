@@ -12,12 +12,12 @@ from irqsim.events import (
     TASK_INTERRUPTIBLE,
     Record,
 )
-from irqsim.hw.device import Device, Line
+from irqsim.hw.device import Device
 from irqsim.hw.gic import Gic
+from irqsim.irqchips import IRQCHIPS, GicBoard, GpioController, new_lines, reserved_irqs
 from irqsim.kernel.entry import interrupt_path
 from irqsim.kernel.hrtimer import HrTimer, hrtimer_mode, hrtimer_start, next_expiry
 from irqsim.kernel.irq import manage
-from irqsim.kernel.irq.handle import handle_fasteoi_irq, handle_percpu_devid_irq
 from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq.request import Refusal
 from irqsim.kernel.load import weight_of
@@ -66,10 +66,6 @@ from irqsim.scenario.spec import (
 )
 from irqsim.units import SOFTIRQ_NAMES
 
-NR_SPIS: Final = 988
-FIRST_SPI: Final = 32
-FIRST_PPI: Final = 16
-
 Sink = Callable[[list[Record]], None]
 """Takes the records of a run in batches, in order of time and CPU."""
 
@@ -113,17 +109,20 @@ class Machine:
             if device.deadline is not None
         }
         self._parts = parts_of(spec)
-        version = 2 if spec.machine.irqchip == "gic-v2" else 3
-        self.gic = Gic(version, spec.machine.cpus, NR_SPIS, spec.machine.priority_bits)
-        self.kernel = boot(spec, self.gic, self.flush)
+        self.board = IRQCHIPS[spec.machine.irqchip](spec)
+        self.kernel = boot(spec, self.board, self.flush)
         self.kernel.is_at_rest = self._is_at_rest
-        self.recording = RecordedMachine(self.kernel, self.gic, spec)
+        self.recording = RecordedMachine(self.kernel, spec)
         if operator is not None:
             # Before all else, so that at any instant the operator comes first.
             for at in spec.ats:
                 self.kernel.queue.schedule(at.time, partial(operator, at))
         path = interrupt_path(self.kernel)
-        self.engine = Engine(self.kernel, self.gic.irq, self.gic.changed, path)
+        self.engine = Engine(self.kernel, self.board.irq, self.board.changed, path)
+        self.gpios = {
+            gpio.name: GpioController(self.kernel, self.board, gpio, reserved_irqs(spec))
+            for gpio in spec.gpios
+        }
         for number, device in enumerate(spec.devices):
             if device.poll is None:
                 self.drivers[device.name] = self._build_driver(number, device)
@@ -227,6 +226,12 @@ class Machine:
         """The part of a function, if services that are timed may be in it."""
         return self._parts.get(key)
 
+    @property
+    def gic(self) -> Gic:
+        """The root controller of a machine that has a GIC."""
+        assert isinstance(self.board, GicBoard)
+        return self.board.gic
+
     # -- running -----------------------------------------------------------------------------
 
     def run(self, end_ns: int | None = None) -> None:
@@ -246,26 +251,23 @@ class Machine:
 
     def _build_driver(self, number: int, spec: DeviceSpec) -> Driver:
         k = self.kernel
-        percpu = spec.ppi is not None
-        hwirq = FIRST_PPI + spec.ppi if spec.ppi is not None else FIRST_SPI + (spec.spi or 0)
-        flow = handle_percpu_devid_irq if percpu else handle_fasteoi_irq
-        is_new = hwirq not in k.domain.descs
-        desc = k.domain.create_mapping(k, hwirq, k.gic, flow, percpu, spec.irq)
-        if is_new and not percpu:
-            k.gic.init_spi(desc)
-        k.gic.set_priority(desc, spec.priority)
-        everywhere = tuple(range(len(k.cpus)))
-        if is_new:
-            desc.affinity = spec.affinity or k.irq_default_affinity
-            desc.affinity_set = spec.affinity is not None
-        edge = spec.trigger == "edge"
-        existing = next(
+        if spec.gpio is not None:
+            controller = self.gpios[spec.gpio[0]]
+            desc, wires = controller.line(spec.gpio[1], spec.irq)
+        else:
+            desc, wires = self.board.line(k, spec)
+        lines = next(
             (driver.device.lines for driver in self.drivers.values() if driver.desc is desc), None
         )
-        if existing is None:
-            pes = (spec.affinity or everywhere) if percpu else (0,)
-            existing = [Line(self.gic, hwirq, pe, edge) for pe in pes]
-        driver = Driver(spec, number, Device(spec.name, existing), desc)
+        if lines is None:
+            desc.affinity = spec.affinity or k.irq_default_affinity
+            desc.affinity_set = spec.affinity is not None
+            lines = new_lines(wires, desc, spec.affinity or tuple(range(len(k.cpus))), spec.trigger)
+        driver = Driver(spec, number, Device(spec.name, lines), desc)
+        for controller in self.gpios.values():
+            if controller.spec.device == spec.name:
+                driver.expander = controller
+                controller.attach(driver.device)
         if is_timed(self.spec, spec):
             driver.keep_time(self.latencies[spec.name])
         return driver

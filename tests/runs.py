@@ -9,7 +9,7 @@ from functools import cache
 from typing import Final
 from unittest.mock import patch
 
-import irqsim.machine
+import irqsim.irqchips
 from irqsim.analysis.check import INVARIANTS, Checker
 from irqsim.analysis.invariant import Setting, Violation
 from irqsim.analysis.state import STATE_INVARIANTS
@@ -166,7 +166,7 @@ class Run:
         self._died_ns: dict[int, int] = {}
         self.off: list[tuple[int, int, int]] = []
         """CPUs that were off, with when they went and when they came."""
-        with patch.object(irqsim.machine, "Gic", WatchedGic):
+        with patch.object(irqsim.irqchips, "Gic", WatchedGic):
             self.machine = Machine(spec, self.records.extend, self._operate)
         gic, k = self.machine.gic, self.machine.kernel
         assert isinstance(gic, WatchedGic)

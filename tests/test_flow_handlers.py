@@ -55,7 +55,8 @@ class SoftChip:
 
     def __init__(self, machine: Machine, can_retrigger: bool = True) -> None:
         self.name = "soft"
-        self.prints_itself = False
+        self.prints_itself = self.has_eoi = self.has_set_affinity = False
+        self.has_set_type = True
         self.can_retrigger = can_retrigger
         self.calls: list[str] = []
         self._machine = machine
@@ -572,10 +573,10 @@ def test_a_disabled_line_runs_once_when_it_is_enabled() -> None:
     assert 3000 <= times[0][0] < 3010
 
 
-def test_a_chip_that_cannot_retrigger_gets_no_replay() -> None:
-    """It is asked, and what it cannot do is not done for it.
+def test_a_line_that_cannot_be_made_pending_waits_for_the_tasklet() -> None:
+    """The chip is asked first; what it cannot do is left to resend_tasklet, once.
 
-    Differs: the kernel's resend_tasklet would run the flow handler (kernel/irq/resend.c).
+    Source: kernel/irq/resend.c: check_irq_resend, irq_sw_resend.
     """
     bench = Bench(handle_edge_irq, can_retrigger=False)
     bench.request()
@@ -584,4 +585,9 @@ def test_a_chip_that_cannot_retrigger_gets_no_replay() -> None:
     bench.at(3000, lambda: manage.enable_irq(bench.k, bench.k.cpus[0], bench.desc))
     assert bench.run() == []
     assert bench.chip.calls[-2:] == ["unmask", "retrigger"]
-    assert bench.desc.istate & (IRQS_PENDING | IRQS_REPLAY) == 0
+    assert bench.desc.istate & (IRQS_PENDING | IRQS_REPLAY) == IRQS_REPLAY
+    assert bench.k.resend.descs == [bench.desc]
+    for _ in bench.k.resend.tasklet.function(bench.k, bench.k.cpus[0]):
+        pass
+    assert bench.ran == ["a on CPU 0"]
+    assert (bench.k.resend.descs, bench.desc.istate & IRQS_REPLAY) == ([], 0)

@@ -25,7 +25,7 @@ _LOWER: Final = (*_LAYER_0, *_LAYER_1)
 _MODEL: Final = (*_LOWER, "hw", "kernel", "scenario")
 _AROUND: Final = ("proc", "trace", "recording")
 _ALL: Final = (
-    *_MODEL, "engine", "boot", "machine", *_AROUND, "simulation", "analysis", "cli",
+    *_MODEL, "engine", "irqchips", "boot", "machine", *_AROUND, "simulation", "analysis", "cli",
 )  # fmt: skip
 
 # Who may import whom: the longest prefix of a module's name decides.
@@ -40,12 +40,15 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
     "irqsim.prng": _LAYER_0,
     "irqsim.hw": (*_LOWER, "hw"),
     "irqsim.kernel": (*_LOWER, "kernel"),
-    # The kernel's only door to the hardware.
+    # The kernel's only doors to the hardware, one for each controller.
     "irqsim.kernel.irq.chip": (*_LOWER, "kernel", "hw"),
+    "irqsim.kernel.irq.bcm2836": (*_LOWER, "kernel", "hw"),
+    "irqsim.kernel.irq.gpio": (*_LOWER, "kernel", "hw"),
     "irqsim.scenario": _MODEL,
     "irqsim.engine": (*_MODEL, "engine"),
-    "irqsim.boot": (*_MODEL, "engine", "boot"),
-    "irqsim.machine": (*_MODEL, "engine", "boot", "machine"),
+    "irqsim.irqchips": (*_MODEL, "irqchips"),
+    "irqsim.boot": (*_MODEL, "engine", "irqchips", "boot"),
+    "irqsim.machine": (*_MODEL, "engine", "irqchips", "boot", "machine"),
     "irqsim.proc": (*_LOWER, "kernel", "proc"),
     "irqsim.trace": (*_LOWER, "trace"),
     "irqsim.analysis": (*_LOWER, "analysis"),
@@ -67,11 +70,12 @@ BANNED_CALLS: Final = ("hash", "id", "print", "input", "eval", "exec")
 
 # Where no float may touch the model, and where code may be a kernel path.
 INTEGERS_ONLY: Final = (
-    "irqsim.boot", "irqsim.clock", "irqsim.engine", "irqsim.hw", "irqsim.kernel",
-    "irqsim.machine", "irqsim.prng",
+    "irqsim.boot", "irqsim.clock", "irqsim.engine", "irqsim.hw", "irqsim.irqchips",
+    "irqsim.kernel", "irqsim.machine", "irqsim.prng",
 )  # fmt: skip
 MODELS: Final = (
-    "irqsim.boot", "irqsim.engine", "irqsim.kernel", "irqsim.machine", "irqsim.scenario",
+    "irqsim.boot", "irqsim.engine", "irqsim.irqchips", "irqsim.kernel", "irqsim.machine",
+    "irqsim.scenario",
 )  # fmt: skip
 
 SET: Final = re.compile(r"(?:frozenset|set|Set|MutableSet|AbstractSet)\b")

@@ -177,7 +177,7 @@ def take_cpu_down(k: Kernel, cpu: Cpu) -> Path:
     irq_migrate_all_off_this_cpu(k, cpu)
     for desc in k.irq_desc.values():
         if desc.percpu and desc.actions:
-            k.gic.disable_percpu(desc.hwirq, cpu.number)
+            k.gic.disable_percpu(desc, cpu.number)
     k.gic.set_cpu_interface(cpu.number, False)
     tick_cpu_dying(k, cpu)
     target = next(each for each in k.cpus if each.is_active)

@@ -17,9 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from irqsim.kernel.cpuidle import leave_idle
-from irqsim.kernel.irq.chip import FIRST_SPECIAL
 from irqsim.kernel.irq.ipi import ipi_work
-from irqsim.kernel.irq.irqdomain import NR_IPI_SGIS
+from irqsim.kernel.irq.root import FIRST_SPECIAL
 from irqsim.kernel.preempt import HARDIRQ_OFFSET, IN_INTERRUPT_MASK, PREEMPT_OFFSET
 from irqsim.kernel.sched import fold_need_resched, may_be_preempted, need_resched, schedule
 from irqsim.kernel.softirq import (
@@ -89,9 +88,9 @@ def interrupt_before_5_16(k: Kernel, cpu: Cpu) -> Path:
     gic = k.gic
     hwirq = gic.acknowledge(cpu)
     while hwirq < FIRST_SPECIAL:
-        if hwirq < NR_IPI_SGIS and not k.release.ipi_is_irq:
-            gic.end_of_ipi(cpu)
-            yield from _handle_ipi(k, cpu, hwirq)
+        ipi = -1 if k.release.ipi_is_irq else gic.take_ipi(cpu, hwirq)
+        if ipi >= 0:
+            yield from _handle_ipi(k, cpu, ipi)
         else:
             count = _irq_enter(k, cpu)
             desc = k.domain.descs[hwirq]

@@ -88,6 +88,10 @@ class Release:
     """IRQ_POLL is raised there with bottom halves disabled (since 5.18)."""
     names_workqueues: bool
     """workqueue_queue_work prints the queue's name, not its address (since 5.13)."""
+    gpio_chips_print_themselves: bool
+    """GPIO controllers have irq_print_chip() (since 5.19)."""
+    bcm2836_is_downstream: bool
+    """On a Raspberry Pi it is the vendor's tree, with numbers of its own (4.19)."""
     tells_how_long_polled: bool
     """arm64's report of a dead CPU says how long its firmware was asked (since 5.6)."""
 
@@ -126,6 +130,8 @@ RELEASES: Final[tuple[Release, ...]] = (
         raises_block_for_the_dead=True,
         irq_poll_takeover_bh_off=False,
         names_workqueues=False,
+        gpio_chips_print_themselves=False,
+        bcm2836_is_downstream=True,
         tells_how_long_polled=False,
     ),
     Release(
@@ -161,6 +167,8 @@ RELEASES: Final[tuple[Release, ...]] = (
         raises_block_for_the_dead=True,
         irq_poll_takeover_bh_off=False,
         names_workqueues=False,
+        gpio_chips_print_themselves=False,
+        bcm2836_is_downstream=False,
         tells_how_long_polled=True,
     ),
     Release(
@@ -196,6 +204,8 @@ RELEASES: Final[tuple[Release, ...]] = (
         raises_block_for_the_dead=False,
         irq_poll_takeover_bh_off=True,
         names_workqueues=True,
+        gpio_chips_print_themselves=True,
+        bcm2836_is_downstream=False,
         tells_how_long_polled=True,
     ),
     Release(
@@ -231,6 +241,8 @@ RELEASES: Final[tuple[Release, ...]] = (
         raises_block_for_the_dead=False,
         irq_poll_takeover_bh_off=True,
         names_workqueues=True,
+        gpio_chips_print_themselves=True,
+        bcm2836_is_downstream=False,
         tells_how_long_polled=True,
     ),
     Release(
@@ -266,6 +278,8 @@ RELEASES: Final[tuple[Release, ...]] = (
         raises_block_for_the_dead=False,
         irq_poll_takeover_bh_off=True,
         names_workqueues=True,
+        gpio_chips_print_themselves=True,
+        bcm2836_is_downstream=False,
         tells_how_long_polled=True,
     ),
 )

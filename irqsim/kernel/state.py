@@ -35,10 +35,11 @@ if TYPE_CHECKING:
     from irqsim.kernel.cpu import Hotplug
     from irqsim.kernel.dev import SoftnetData
     from irqsim.kernel.hrtimer import HrTimerBase
-    from irqsim.kernel.irq.chip import GicChip
     from irqsim.kernel.irq.ipi import IpiTable
     from irqsim.kernel.irq.irqdesc import IrqDesc
     from irqsim.kernel.irq.irqdomain import IrqDomain
+    from irqsim.kernel.irq.resend import Resend
+    from irqsim.kernel.irq.root import RootChip
     from irqsim.kernel.irq.spurious import Spurious
     from irqsim.kernel.irq.storm import StormDetector
     from irqsim.kernel.recorded import Recorded
@@ -276,6 +277,7 @@ class Kernel:
         "rcu",
         "recorded",
         "release",
+        "resend",
         "said_once",
         "softirq_events",
         "softirq_restart",
@@ -326,7 +328,7 @@ class Kernel:
     netdev_budget_usecs: int
     noirqdebug: bool
     cpus: list[Cpu]
-    gic: GicChip
+    gic: RootChip
     domain: IrqDomain
     ipi: IpiTable
     queue: EventQueue
@@ -361,6 +363,9 @@ class Kernel:
     # kernel/irq/spurious.py's, kernel/irq/storm.py's.
     spurious: Spurious
     storm: StormDetector | None
+
+    # kernel/irq/resend.py's.
+    resend: Resend
 
     # kernel/trace.py's.
     events: EventTable

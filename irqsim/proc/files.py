@@ -92,7 +92,7 @@ class Files:
     def write(self, path: str, text: str, append: bool = False) -> None:
         """What `echo` does with `>`, or with `>>` to append.  Raises FileError."""
         try:
-            row, args = self._find(path)
+            row, args = self._find_to_write(path)
             if row.write is None and row.components[0] == "sys" and not _is_tracefs(row):
                 raise FileError(EACCES)
             if row.truncate is not None and not append:
@@ -119,6 +119,16 @@ class Files:
                         yield f"{path}/", ""
                     else:
                         yield path, row.read(self._system, args)
+
+    def _find_to_write(self, path: str) -> tuple[Row, Args]:
+        """As _find(); a shell would make a file that is not there, and sysfs does not let it."""
+        try:
+            return self._find(path)
+        except FileError as error:
+            is_sysfs = path.startswith("/sys/") and not canonical(path).startswith(TRACEFS)
+            if error.errno is ENOENT and is_sysfs:
+                raise FileError(EACCES) from None
+            raise
 
     def _find(self, path: str) -> tuple[Row, Args]:
         """The row of a path.  Raises FileError if there is no such file."""

@@ -10,7 +10,6 @@ from typing import Final
 
 from irqsim.events import TASK_INTERRUPTIBLE
 from irqsim.kernel.irq.irqdesc import IrqDesc
-from irqsim.kernel.irq.irqdomain import TIMER_PPIS
 from irqsim.kernel.irq.manage import irq_set_affinity
 from irqsim.kernel.state import Kernel
 from irqsim.kernel.timer import jiffies_printed
@@ -21,7 +20,6 @@ from irqsim.proc.files import Args, Row, Wildcard
 from irqsim.proc.system import System, online_cpus
 from irqsim.units import format_cpulist, format_cpumask
 
-FIRST_PPI: Final = 16
 MSEC_PER_SEC: Final = 1000
 _U32: Final = 0xFFFFFFFF
 
@@ -29,8 +27,8 @@ ReadCpus = Callable[[str, int], tuple[int, ...]]
 
 
 def is_ipi(k: Kernel, desc: IrqDesc) -> bool:
-    """Whether it is an SGI of the root controller's, which /proc/interrupts hides."""
-    return desc.hwirq < FIRST_PPI and k.domain.descs.get(desc.hwirq) is desc
+    """Whether it is an IPI, which /proc/interrupts hides."""
+    return any(desc is each for each in k.ipi.descs)
 
 
 def is_level(desc: IrqDesc) -> bool:
@@ -48,8 +46,7 @@ def _numbers(system: System, args: Args) -> list[str]:
 
 def _is_in_proc(k: Kernel, desc: IrqDesc) -> bool:
     """What there was when /proc was made, and what has been requested since."""
-    is_timer = desc.hwirq in TIMER_PPIS and k.domain.descs.get(desc.hwirq) is desc
-    return desc.requested or is_timer or is_ipi(k, desc)
+    return desc.requested or desc.mapped_at_boot
 
 
 def _numbers_in_proc(system: System, args: Args) -> list[str]:
@@ -71,8 +68,8 @@ def _actions_with_directory(system: System, args: Args) -> list[str]:
 
     Nor has what is no name of a file, or is that of another.
     """
-    k, desc = system.kernel, _desc(system, args)
-    if is_ipi(k, desc) or desc.hwirq in TIMER_PPIS:
+    desc = _desc(system, args)
+    if desc.requested_at_boot:
         return []
     taken = [".", "..", *(row.components[-1] for row in ROWS)]
     names = [action.name for action in desc.actions]
@@ -97,8 +94,8 @@ def _list(cpus: tuple[int, ...]) -> str:
 
 
 def _effective(desc: IrqDesc) -> tuple[int, ...]:
-    """Nothing for a per-CPU interrupt: nobody chose a CPU."""
-    return () if desc.percpu else (desc.effective_cpu,)
+    """Nothing for a per-CPU interrupt, or one that is not moved: nobody chose a CPU."""
+    return () if desc.percpu or not desc.chip.has_set_affinity else (desc.effective_cpu,)
 
 
 def _smp_affinity(system: System, args: Args) -> str:
@@ -139,7 +136,7 @@ def _write_affinity(read_cpus: ReadCpus) -> Callable[[System, Args, str], None]:
     def write(system: System, args: Args, text: str) -> None:
         """Source: write_irq_affinity()."""
         k, desc = system.kernel, _desc(system, args)
-        if desc.no_balancing:
+        if desc.no_balancing or not desc.chip.has_set_affinity:
             is_io = k.release.fixed_affinity_errno == "EIO"
             raise FileError(EIO if is_io else EPERM, is_write=True)
         cpus = read_cpus(text, len(k.cpus))
@@ -173,7 +170,11 @@ def _write_default_affinity(system: System, args: Args, text: str) -> None:
 
 
 def _actions(system: System, args: Args) -> str:
-    names = ",".join(action.name for action in _desc(system, args).actions)
+    """A chained line has an action without a name (irq_chained_handler's), as %s prints it."""
+    desc = _desc(system, args)
+    names = ",".join(action.name for action in desc.actions)
+    if desc.is_chained:
+        names = "(null)"
     return f"{names}\n" if names else ""
 
 

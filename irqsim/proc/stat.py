@@ -11,7 +11,7 @@ from typing import Final
 from irqsim.events import FIRST, Release, release_number
 from irqsim.kernel.cpu import cpu_down, cpu_up
 from irqsim.kernel.irq.irqdesc import IrqDesc
-from irqsim.kernel.irq.irqdomain import NR_IRQS, NR_IRQS_LEGACY
+from irqsim.kernel.irq.irqdomain import nr_irqs
 from irqsim.kernel.state import Kernel
 from irqsim.proc.cpumask import read_bool
 from irqsim.proc.errno import EBUSY, FileError
@@ -29,15 +29,6 @@ from irqsim.proc.irq import is_ipi, is_level
 from irqsim.proc.softirqs import SoftirqsTable
 from irqsim.proc.system import System, online_cpus
 from irqsim.units import SOFTIRQ_NAMES, format_cpulist
-
-
-def nr_irqs(k: Kernel) -> int:
-    """How many interrupt numbers there are, used or not.
-
-    Source: kernel/irq/irqdesc.c: early_irq_init, irq_expand_nr_irqs.
-    """
-    begin = NR_IRQS_LEGACY["arm"] if k.arch == "arm" else NR_IRQS
-    return max(begin, max(k.irq_desc, default=0) + 1)
 
 
 def interrupts_table(k: Kernel) -> InterruptsTable:
@@ -73,7 +64,7 @@ def _is_listed(k: Kernel, desc: IrqDesc) -> bool:
 def _ipi_counts(k: Kernel, number: int) -> list[int]:
     """By CPU: the interrupt's where IPIs are interrupts, do_handle_IPI()'s own before."""
     if k.release.ipi_is_irq:
-        return k.domain.descs[number].kstat_irqs
+        return k.ipi.descs[number].kstat_irqs
     return k.ipi.counts[number]
 
 
@@ -170,7 +161,12 @@ def _write_cpu_online(system: System, args: Args, text: str) -> None:
         raise FileError(EBUSY, is_write=True)
 
 
-WILDCARDS: Final = {"{cpu}": Wildcard(_cpu_names)}
+def _cpus_with_switch(system: System, args: Args) -> list[str]:
+    """Those that can be taken down.  Source: arch_register_cpu(), cpu_ops.cpu_can_disable."""
+    return _cpu_names(system, args) if system.kernel.gic.has_psci else []
+
+
+WILDCARDS: Final = {"{cpu}": Wildcard(_cpus_with_switch)}
 
 _CPU: Final = "/sys/devices/system/cpu"
 

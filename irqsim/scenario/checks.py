@@ -15,13 +15,23 @@ from attrs import frozen
 from irqsim.scenario.place import Place
 from irqsim.scenario.recorded_steps import NR_IPIS
 from irqsim.scenario.requests import check_requests, line_of, line_text
-from irqsim.scenario.spec import Body, DeviceSpec, Listed, Replay, ScenarioSpec, TaskSpec
+from irqsim.scenario.spec import (
+    Body,
+    DeviceSpec,
+    GpioSpec,
+    Listed,
+    Replay,
+    ScenarioSpec,
+    TaskSpec,
+)
 from irqsim.scenario.steps import steps_of
 
 CPUS_MAX_OF_IRQCHIP: Final = {"gic-v2": 8, "bcm2836": 4}
 CPUS_MAX_OF_ARCH: Final = {"arm": 32}
 """NR_CPUS is at most 32 on 32-bit ARM.  Source: arch/arm/Kconfig."""
-LINE_KEYS: Final = ("spi", "ppi", "lpi", "gpio", "bank")
+LINE_KEYS: Final = ("spi", "ppi", "lpi", "gpio", "bank", "local")
+OF_BCM2836: Final = ("bank", "local")
+GPIO_KEYS: Final = ("spi", "bank", "device")
 ENDS_A_LOOP: Final = ("schedule", "wait_event")
 LINE_VERBS: Final = (
     "disable_irq",
@@ -99,22 +109,61 @@ def _check_lines(draft: Draft) -> None:
             place.fault(f"missing key: one of {', '.join(LINE_KEYS)}, or poll")
         elif keys:
             _check_line(device, keys[0], irqchip, draft, place.at(keys[0]))
+
+
+def _check_gpios(draft: Draft) -> None:
+    """Each GPIO controller is behind a line of its own, or is a device with a thread."""
+    irqchip = draft.spec.machine.irqchip
+    devices = {device.name: device for device in draft.spec.devices}
+    taken: dict[object, str] = {}
     for gpio, place in draft.members("gpio", draft.spec.gpios):
-        if irqchip == "bcm2836":
-            place.at("spi").fault(f"{irqchip} has no SPIs")
-        for other, _ in draft.members("gpio", draft.spec.gpios):
-            if other is gpio:
-                break
-            if other.spi == gpio.spi:
-                place.at("spi").fault(f"SPI {gpio.spi} is taken by the controller {other.name!r}")
-                break
+        keys = [key for key in GPIO_KEYS if getattr(gpio, key) is not None]
+        if not keys:
+            place.fault(f"missing key: one of {', '.join(GPIO_KEYS)}")
+            continue
+        key, value = keys[0], getattr(gpio, keys[0])
+        if len(keys) > 1:
+            place.at(keys[1]).fault(f"its line is given twice, by {key!r} too")
+        elif key == "spi" and irqchip == "bcm2836":
+            place.at(key).fault(f"{irqchip} has no SPIs; use 'bank'")
+        elif key == "bank" and irqchip != "bcm2836":
+            place.at(key).fault(f"{irqchip} has no such line; 'bank' is a line of bcm2836")
+        elif taken.setdefault((key, value), gpio.name) != gpio.name:
+            what = f"SPI {value}" if key == "spi" else f"{key} {value!r}"
+            place.at(key).fault(f"{what} is taken by the controller {taken[key, value]!r}")
+        elif key == "device" and value in devices:
+            _check_expander(gpio, devices[value], draft.spec, place)
+
+
+def _check_expander(
+    gpio: GpioSpec, device: DeviceSpec, spec: ScenarioSpec, place: Place
+) -> None:
+    """An expander is served in its device's thread, which is not behind itself."""
+    if device.thread is None or device.poll is not None:
+        place.at("device").fault(f"{device.name!r} has no interrupt thread to serve its lines in")
+    if gpio.flow == "simple":
+        place.at("flow").fault("lines that are served in a thread have no flow handler")
+    above = {each.name: each.device for each in spec.gpios}
+    line_of_device = {each.name: each.gpio for each in spec.devices}
+    name: str | None = device.name
+    for _ in spec.gpios:
+        line = line_of_device.get(name or "")
+        if line is not None and line[0] == gpio.name:
+            place.at("device").fault(f"{device.name!r} is behind {gpio.name!r} itself")
+            return
+        name = None if line is None else above.get(line[0])
 
 
 def _check_line(device: DeviceSpec, key: str, irqchip: str, draft: Draft, place: Place) -> None:
     has_bank = irqchip == "bcm2836"
-    if (key in ("spi", "ppi", "lpi") and has_bank) or (key == "bank" and not has_bank):
-        other = "use 'bank'" if has_bank else "'bank' is a line of bcm2836"
+    is_of_bcm2836 = key in OF_BCM2836
+    if key != "gpio" and is_of_bcm2836 is not has_bank:
+        other = "use 'bank'" if has_bank else f"{key!r} is a line of bcm2836"
         place.fault(f"{irqchip} has no such line; {other}")
+    elif key == "bank" and device.trigger == "edge":
+        place.fault("an edge is lost there, ARMCTRL has no latch; leave 'trigger' out")
+    elif key in ("bank", "gpio") and device.affinity is not None:
+        place.fault("a line of this kind is not moved; leave 'affinity' out")
     elif key == "lpi" and irqchip != "gic-v3":
         place.fault(f"{irqchip} has no LPIs; they need gic-v3")
     elif key == "lpi" and device.trigger != "edge":
@@ -273,6 +322,7 @@ RULES: Final[tuple[tuple[Callable[[Draft], None], tuple[str, ...]], ...]] = (
     (_check_cpus, ("machine",)),
     (_check_pseudo_nmi, ("machine", "kernel")),
     (_check_lines, ("machine",)),
+    (_check_gpios, ("machine",)),
     (_check_irqs, ()),
     (_check_request, ("machine", "kernel")),
     (_check_napis, ()),

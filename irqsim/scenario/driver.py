@@ -6,16 +6,28 @@ line does; what it returns by itself says whether it did.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from irqsim.hw.device import Device
 from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IRQ_NONE, IRQ_WAKE_THREAD, IrqAction, IrqDesc
 from irqsim.kernel.irq.settings import irqf_value
 from irqsim.kernel.irq.thread import irq_default_primary_handler
-from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Task
+from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Path, Task
 from irqsim.prng import stream
 from irqsim.scenario.compile import compile_program
 from irqsim.scenario.program import NO_RESULT, Machine, Program, run_atomic, run_task, symbol_of
 from irqsim.scenario.service import Latency, Part, Service
 from irqsim.scenario.spec import DeviceSpec
+
+
+class Expander(Protocol):
+    """A GPIO controller whose lines are served in the thread of a device."""
+
+    def read_status(self) -> None:
+        """Note which lines are pending."""
+
+    def serve(self, k: Kernel, task: Task) -> Path:
+        """Serve those that were noted."""
 
 
 class Driver:
@@ -25,6 +37,7 @@ class Driver:
         "action",
         "desc",
         "device",
+        "expander",
         "latency",
         "number",
         "part",
@@ -40,6 +53,8 @@ class Driver:
     """Its place in the scenario: tells the actions of a shared line apart (dev_id)."""
     device: Device
     desc: IrqDesc
+    expander: Expander | None
+    """The controller that the device is, if its lines are served in the device's thread."""
     program: Program
     thread_program: Program
     latency: Latency | None
@@ -58,6 +73,7 @@ class Driver:
         self.device = device
         self.desc = desc
         self.action = None
+        self.expander = None
         self.latency = self.part = self.thread_part = None
 
     def keep_time(self, latency: Latency) -> None:
@@ -105,7 +121,7 @@ class Driver:
 
     def thread_fn(self, k: Kernel, task: Task, action: IrqAction) -> HandlerPath:
         """The thread function; without a handler of the driver's own it quiets the device."""
-        is_sole, part = self.spec.handler is None, self.thread_part
+        is_sole, part = self.spec.handler is None or self.desc.is_nested, self.thread_part
         if part is not None:
             own = Service(self._timed()) if is_sole else None
             part.begin(k.cpus[task.cpu], own)
@@ -114,6 +130,8 @@ class Driver:
         result = yield from run_task(k, task, self.thread_program, self.thread_program.ops)
         if is_sole and self.spec.ack == "end":
             self._quiet_in_thread(k.cpus[task.cpu])
+        if self.expander is not None:
+            yield from self.expander.serve(k, task)
         if part is not None:
             part.end(k, k.cpus[task.cpu])
         return result if result != NO_RESULT else IRQ_HANDLED
@@ -150,12 +168,16 @@ class Driver:
         pe = cpu.number if self.desc.percpu else 0
         if self.part is not None:
             self.part.take(self.device, cpu, pe)
+        if self.expander is not None:
+            self.expander.read_status()
         self.device.quiet(pe)
 
     def _quiet_in_thread(self, cpu: Cpu) -> None:
         pe = cpu.number if self.desc.percpu else 0
         if self.thread_part is not None:
             self.thread_part.take(self.device, cpu, pe)
+        if self.expander is not None:
+            self.expander.read_status()
         self.device.quiet(pe)
 
     def _timed(self) -> Latency:

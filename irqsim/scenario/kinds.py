@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 from attrs import frozen
 
+from irqsim.hw.bcm2836 import NR_TIMERS, PMU_FAST
 from irqsim.kernel.irq.settings import IRQF_FLAGS
 from irqsim.scenario.names import hint, one_of, shown
 from irqsim.scenario.place import Place
@@ -30,6 +31,8 @@ from irqsim.units import (
 
 Schema = dict[str, Any]
 
+LOCAL_SOURCES: Final = (*range(NR_TIMERS), PMU_FAST)
+"""Of each core's local controller of bcm2836."""
 COMM_MAX: Final = 15
 """The bytes of a task's name: TASK_COMM_LEN less its end."""
 NAME_MAX: Final = 255
@@ -353,6 +356,25 @@ class BankBit:
 
     def show(self, value: tuple[int, int]) -> object:
         return list(value)
+
+
+@frozen
+class LocalSource:
+    """A timer (0 to 3) or the PMU (9) of a core's local controller."""
+
+    def read(self, value: object, place: Place) -> int:
+        if type(value) is not int or value not in LOCAL_SOURCES:
+            raise ValueError(
+                f"expected a source of the local controller (0 to 3: timers, 9: PMU), "
+                f"got {shown(value)}"
+            )
+        return value
+
+    def schema(self) -> Schema:
+        return {"enum": list(LOCAL_SOURCES)}
+
+    def show(self, value: int) -> object:
+        return value
 
 
 @frozen

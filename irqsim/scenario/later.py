@@ -27,12 +27,8 @@ class Later:
 _ON: Final = (True,)
 
 LATER: Final[tuple[Later, ...]] = (
-    Later("gpio", "chained GPIO controllers"),
     Later("device.lpi", "message-signalled interrupts (LPI)"),
-    Later("device.gpio", "chained GPIO controllers"),
-    Later("device.bank", "the bcm2836 interrupt controllers"),
     Later("device.nmi", "pseudo-NMIs", _ON),
-    Later("machine.irqchip", "the bcm2836 interrupt controllers", ("bcm2836",)),
     Later("kernel.pseudo_nmi", "pseudo-NMIs", _ON),
     Later("trace.tracer", "this tracer", ("function", "function_graph", "irqsoff")),
     Later("trace.options", "stack traces", ("stacktrace",)),

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from irqsim.hw.gic import Gic
 from irqsim.kernel.recorded import Recorded, recorded_of, wait_resched
 from irqsim.kernel.sched import schedule
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
@@ -22,9 +21,8 @@ UNSEEN: Final = "unseen"
 class RecordedMachine:
     """The part of a machine that replays what belongs to no device and to no task."""
 
-    def __init__(self, k: Kernel, gic: Gic, spec: ScenarioSpec) -> None:
+    def __init__(self, k: Kernel, spec: ScenarioSpec) -> None:
         self._k = k
-        self._gic = gic
         self._softirqs = spec.softirqs
         self._ipi_ops: list[tuple[Op, ...]] = []
         if spec.replay.is_there:
@@ -79,7 +77,7 @@ class RecordedMachine:
         if line <= len(self._ipi_ops):
             path = partial(self._run_ipi, self._ipi_ops[line - 1])
             recorded.ipis.setdefault((target, number), []).append(path)
-        self._gic.send_sgi(source, number, 1 << target)
+        self._k.gic.send_sgi(source, number, 1 << target)
 
     def _run_ipi(self, ops: tuple[Op, ...], k: Kernel, cpu: Cpu) -> Path:
         yield from run_atomic(k, cpu, self._ipi_program, ops)

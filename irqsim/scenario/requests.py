@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from irqsim.kernel.irq import bcm2836
 from irqsim.kernel.irq.irqdomain import VIRTUAL_TIMER
 from irqsim.kernel.irq.request import ExistingAction, Line, Refusal, Request, check_request
 from irqsim.kernel.irq.settings import (
@@ -16,6 +17,7 @@ from irqsim.kernel.irq.settings import (
     RELEASES_WITH_COND_ONESHOT,
     irqf_value,
 )
+from irqsim.kernel.release import release_named
 from irqsim.scenario.place import Place
 from irqsim.scenario.spec import DeviceSpec, ScenarioSpec
 
@@ -27,7 +29,7 @@ LineId = tuple[str, object]
 
 def line_of(device: DeviceSpec) -> LineId | None:
     """Which line a device is on: equal for those that share one; None for a polled device."""
-    for key in ("spi", "ppi", "lpi", "gpio", "bank"):
+    for key in ("spi", "ppi", "lpi", "gpio", "bank", "local"):
         value = getattr(device, key)
         if value is not None:
             return key, value
@@ -44,10 +46,12 @@ def check_requests(spec: ScenarioSpec, devices: Sequence[tuple[DeviceSpec, Place
     """Request the lines of all devices that are probed at the start, in the file's order."""
     has_cond_oneshot = spec.kernel.release in RELEASES_WITH_COND_ONESHOT
     actions: dict[LineId, list[ExistingAction]] = {}
-    if spec.machine.irqchip != "bcm2836" and not spec.replay.is_there:
+    if not spec.replay.is_there:
         timer = ExistingAction("arch_timer", IRQF_PERCPU | IRQF_NO_SUSPEND, is_level=True)
-        actions["ppi", VIRTUAL_TIMER - FIRST_PPI] = [timer]
-    chained = [("spi", gpio.spi) for gpio in spec.gpios]
+        actions.update((line, [timer]) for line in _timer_lines(spec))
+    chained: list[LineId] = [("spi", gpio.spi) for gpio in spec.gpios]
+    chained += [("bank", gpio.bank) for gpio in spec.gpios]
+    nested = [gpio.name for gpio in spec.gpios if gpio.device is not None]
     for device, place in devices:
         line = line_of(device)
         if "IRQF_COND_ONESHOT" in device.flags and not has_cond_oneshot:
@@ -60,8 +64,9 @@ def check_requests(spec: ScenarioSpec, devices: Sequence[tuple[DeviceSpec, Place
             actions.setdefault(line, []),
             Line(
                 _irq_text(device, devices),
-                is_per_cpu_devid=device.ppi is not None,
+                is_per_cpu_devid=device.ppi is not None or device.local is not None,
                 is_chained=line in chained,
+                is_nested=device.gpio is not None and device.gpio[0] in nested,
                 is_oneshot_safe=device.lpi is not None,
             ),
             bits_per_long=BITS_PER_LONG[spec.machine.arch],
@@ -72,6 +77,15 @@ def check_requests(spec: ScenarioSpec, devices: Sequence[tuple[DeviceSpec, Place
             place.at("flags").fault(str(granted))
         else:
             actions[line].append(granted)
+
+
+def _timer_lines(spec: ScenarioSpec) -> list[LineId]:
+    """The lines that the architected timer has."""
+    if spec.machine.irqchip != "bcm2836":
+        return [("ppi", VIRTUAL_TIMER - FIRST_PPI)]
+    is_downstream = release_named(spec.kernel.release).bcm2836_is_downstream
+    sources = bcm2836.PHYSICAL_TIMERS if is_downstream else (bcm2836.VIRTUAL_TIMER,)
+    return [("local", source) for source in sources]
 
 
 def _request(device: DeviceSpec) -> Request:

@@ -199,7 +199,8 @@ class CostSpec:
 
 @frozen
 class DeviceSpec:
-    """``[[device]]``: exactly one of spi, ppi, lpi, gpio, bank is set, unless ``poll`` is.
+    """``[[device]]``: exactly one of spi, ppi, lpi, gpio, bank, local is set, unless ``poll``
+    is.
 
     ``irq`` None: the next free number.  ``handler`` None: none was given (with a thread
     that is NULL, without one a handler that acknowledges and returns).  ``affinity`` None:
@@ -212,6 +213,7 @@ class DeviceSpec:
     lpi: int | None = None
     gpio: tuple[str, int] | None = None
     bank: tuple[int, int] | None = None
+    local: int | None = None
     irq: int | None = None
     trigger: str = "level"
     priority: int = 0xA0
@@ -243,12 +245,18 @@ class NapiSpec:
 
 @frozen
 class GpioSpec:
-    """``[[gpio]]``.  ``label`` None: the name."""
+    """``[[gpio]]``: exactly one of spi, bank, device is set.  ``label`` None: the name.
+
+    ``device``: the device that it is; its lines are served in that device's thread.
+    """
 
     name: str
-    spi: int
+    spi: int | None = None
+    bank: tuple[int, int] | None = None
+    device: str | None = None
     lines: int = 8
     label: str | None = None
+    flow: str = "by-trigger"
     line: int | None = field(default=None, eq=False)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from attrs import frozen
 
+from irqsim.hw.bcm2836 import BANK_BITS
 from irqsim.kernel.costs import COSTS
 from irqsim.kernel.release import RELEASES
 from irqsim.scenario.arrivals import ArrivalsKind
@@ -25,6 +26,7 @@ from irqsim.scenario.kinds import (
     GpioLine,
     Integer,
     Kind,
+    LocalSource,
     Name,
     RandomDuration,
     Reference,
@@ -69,7 +71,6 @@ SPI_BASE: Final = 32
 PPI_BASE: Final = 16
 LPI_BASE: Final = 8_192
 LPI_MAX: Final = 65_535
-ARMCTRL_BITS: Final = (8, 32, 32)
 
 
 @frozen
@@ -185,7 +186,8 @@ _DEVICE: Final = (
     Key("ppi", Integer(0, NR_PPIS - 1, "a PPI", _ppi_advice), "the line: PPI n, hwirq 16 + n"),
     Key("lpi", Integer(LPI_BASE, LPI_MAX, "an LPI", _lpi_advice), "the line: LPI of this hwirq"),
     Key("gpio", GpioLine(), "the line: controller and line of it"),
-    Key("bank", BankBit(ARMCTRL_BITS), "the line: ARMCTRL bank and bit (bcm2836)"),
+    Key("bank", BankBit(BANK_BITS), "the line: ARMCTRL bank and bit (bcm2836)"),
+    Key("local", LocalSource(), "the line: a source of each core's own controller (bcm2836)"),
     Key("irq", Integer(1, IRQ_MAX, "an interrupt number"), "the Linux interrupt number"),
     Key("trigger", Choice(("level", "edge")), "the kind of line; edge for an LPI"),
     Key("priority", Integer(0, 255, "a GIC priority"), "GIC priority"),
@@ -217,8 +219,15 @@ _NAPI: Final = (
 _GPIO: Final = (
     Key("name", Name(), "its name, for the key gpio of devices"),
     Key("spi", _SPI, "the line that it is chained behind: SPI n, hwirq 32 + n"),
+    Key("bank", BankBit(BANK_BITS), "the line that it is chained behind (bcm2836)"),
+    Key("device", Reference("device"), "the device that it is: nested in that one's thread"),
     Key("lines", Integer(1, 1024, "a number of lines"), "how many lines it has"),
     Key("label", Name(), "its chip name in /proc/interrupts (default: its name)"),
+    Key(
+        "flow",
+        Choice(("by-trigger", "simple")),
+        "handle_edge_irq and handle_level_irq by the trigger, or handle_simple_irq",
+    ),
 )
 
 _SOFTIRQ: Final = tuple(

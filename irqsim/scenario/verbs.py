@@ -10,6 +10,7 @@ from irqsim.kernel import preempt
 from irqsim.kernel.hrtimer import hrtimer_cancel_sync, hrtimer_start
 from irqsim.kernel.irq import manage
 from irqsim.kernel.irq.irqdesc import IrqDesc
+from irqsim.kernel.irq.resend import irq_sw_resend
 from irqsim.kernel.irq_work import irq_work_queue
 from irqsim.kernel.locking import (
     Mutex,
@@ -118,6 +119,8 @@ def _managed(change: Callable[[Kernel, Cpu, IrqDesc], None]) -> Compiler:
 
         def path(k: Kernel, cpu: Cpu) -> Path:
             change(k, cpu, machine.line_of(name))
+            if k.resend.descs:
+                yield from irq_sw_resend(k, cpu)
             # An interrupt that waits is taken while the descriptor's lock is being released.
             cpu.preempt_count += k.preempt_offset
             yield 0

@@ -1,4 +1,4 @@
-"""The GIC's irq_chip: the kernel's only door to the hardware.
+"""The GIC's irq_chip: the kernel's door to this controller.
 
 All that Linux does with the distributor, the redistributors and the CPU interfaces goes
 through here, in the values that the Linux drivers program.
@@ -13,26 +13,31 @@ from typing import Final
 
 from irqsim.hw.gic import Gic
 from irqsim.hw.intid import SPURIOUS
+from irqsim.kernel.irq.handle import handle_percpu_devid_irq
 from irqsim.kernel.irq.irqdesc import IrqDesc
-from irqsim.kernel.state import Cpu
+from irqsim.kernel.irq.irqdomain import NR_IPI_SGIS, TIMER_PPIS, VIRTUAL_TIMER
+from irqsim.kernel.state import Cpu, Kernel
 
 GICD_INT_DEF_PRI: Final = 0xA0
 DEFAULT_PMR_THRESHOLD: Final = 0xF0
-FIRST_SPECIAL: Final = 1020
 _IAR_INTID_MASK: Final = 0x3FF
 
 
 class GicChip:
     """The root interrupt controller as Linux drives it."""
 
-    __slots__ = ("_gic", "_iar", "_nr_cpus", "loops", "name", "prints_itself")
+    __slots__ = (
+        "_gic", "_iar", "_nr_cpus", "has_eoi", "has_psci", "has_set_affinity", "has_set_type",
+        "loops", "name", "prints_itself",
+    )  # fmt: skip
 
     name: str
-    """The chip column of /proc/interrupts."""
     prints_itself: bool
-    """The chip has irq_print_chip(): its name is printed unpadded."""
+    has_eoi: bool
+    has_set_affinity: bool
+    has_set_type: bool
     loops: bool
-    """One exception serves all that is pending."""
+    has_psci: bool
 
     def __init__(self, gic: Gic, nr_cpus: int, gicv3_loops: bool) -> None:
         """Program the controller as the driver's probe and its CPU bring-up do."""
@@ -41,6 +46,8 @@ class GicChip:
         self._nr_cpus = nr_cpus
         self.name = "GICv3" if gic.version == 3 else "GIC-0"
         self.prints_itself = gic.version == 2
+        self.has_psci = True
+        self.has_eoi = self.has_set_affinity = self.has_set_type = True
         self.loops = gic.version == 2 or gicv3_loops
         gic.set_distributor_enabled(True)
         for pe in range(nr_cpus):
@@ -52,6 +59,17 @@ class GicChip:
             gic.set_pmr(pe, DEFAULT_PMR_THRESHOLD)
             gic.set_bpr(pe, 0)
             gic.set_group_enabled(pe, True)
+
+    def map_ipis(self, k: Kernel) -> list[IrqDesc]:
+        """Map the SGIs."""
+        flow = handle_percpu_devid_irq
+        return [k.domain.create_mapping(k, sgi, self, flow, True) for sgi in range(NR_IPI_SGIS)]
+
+    def map_timers(self, k: Kernel) -> list[IrqDesc]:
+        """Map the architected timer's PPIs; Linux uses the virtual one."""
+        for ppi in TIMER_PPIS:
+            k.domain.create_mapping(k, ppi, self, handle_percpu_devid_irq, percpu=True)
+        return [k.domain.descs[VIRTUAL_TIMER]]
 
     def set_priority(self, desc: IrqDesc, priority: int) -> None:
         """Give a line another priority than the driver's probe did, on every CPU."""
@@ -68,9 +86,9 @@ class GicChip:
         self._gic.set_edge(desc.hwirq, not desc.is_level, pe)
         self._gic.set_enabled(desc.hwirq, True, pe)
 
-    def disable_percpu(self, hwirq: int, pe: int) -> None:
+    def disable_percpu(self, desc: IrqDesc, pe: int) -> None:
         """disable_percpu_irq() on one CPU."""
-        self._gic.set_enabled(hwirq, False, pe)
+        self._gic.set_enabled(desc.hwirq, False, pe)
 
     def set_cpu_interface(self, pe: int, on: bool) -> None:
         """What a CPU does with its own interface when it starts, or is about to be off.
@@ -99,9 +117,12 @@ class GicChip:
         own = iar & _IAR_INTID_MASK == desc.hwirq
         self._gic.end_of_interrupt(number, iar if own else desc.hwirq)
 
-    def end_of_ipi(self, cpu: Cpu) -> None:
-        """Write EOIR for an SGI that has no descriptor."""
+    def take_ipi(self, cpu: Cpu, hwirq: int) -> int:
+        """The number of an IPI that has no descriptor, an SGI, and write EOIR; -1: it is none."""
+        if hwirq >= NR_IPI_SGIS:
+            return -1
         self._gic.end_of_interrupt(cpu.number, self._iar[cpu.number])
+        return hwirq
 
     def irq_ack(self, cpu: Cpu, desc: IrqDesc) -> None:
         """Nothing: reading IAR acknowledged."""

@@ -26,7 +26,7 @@ from irqsim.kernel.irq.mask import cond_unmask_irq, mask_irq, unmask_irq
 from irqsim.kernel.irq.spurious import FoundPath, irq_wait_for_poll, note_interrupt
 from irqsim.kernel.irq.thread import irq_wake_thread
 from irqsim.kernel.printk import KERN_ERR, KERN_WARNING, printk, printk_once, warn_once
-from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Path
+from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Path, Task
 from irqsim.kernel.trace import trace
 
 
@@ -70,7 +70,7 @@ def handle_percpu_devid_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
         result = yield from action.handler(k, cpu, action)
         trace(k, cpu, action.exit_events[result != IRQ_NONE])
     else:
-        k.gic.disable_percpu(desc.hwirq, cpu.number)
+        k.gic.disable_percpu(desc, cpu.number)
         text = f"Spurious and unmasked percpu IRQ{desc.irq} on CPU{cpu.number}"
         printk_once(k, KERN_ERR, "handle_percpu_devid_irq", text)
     desc.chip.irq_eoi(cpu, desc)
@@ -141,6 +141,26 @@ def handle_simple_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
         return
     kstat_incr_irq(cpu, desc)
     yield from handle_irq_event(k, cpu, desc)
+
+
+def handle_nested_irq(k: Kernel, task: Task, desc: IrqDesc) -> Path:
+    """Run the thread functions of a line in the thread of its controller's line.
+
+    No handler, no mask, no event: the log has nothing of it but what they do.
+    Source: kernel/irq/chip.c: handle_nested_irq.
+    """
+    desc.istate &= ~(IRQS_REPLAY | IRQS_WAITING)
+    if desc.irqs_disabled or not desc.actions:
+        desc.istate |= IRQS_PENDING
+        return
+    kstat_incr_irq(k.cpus[task.cpu], desc)
+    desc.inprogress, desc.inprogress_cpu = True, task.cpu
+    retval = IRQ_NONE
+    for action in desc.actions:
+        assert action.thread_fn is not None
+        retval |= yield from action.thread_fn(k, task, action)
+    yield from note_interrupt(k, k.cpus[task.cpu], desc, retval, handle_irq_event)
+    desc.inprogress = False
 
 
 def _irq_check_poll(k: Kernel, cpu: Cpu, desc: IrqDesc) -> FoundPath:

@@ -11,9 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from irqsim.events import IPI_ENTRY, IPI_EXIT, Event
-from irqsim.kernel.irq.handle import handle_percpu_devid_irq
-from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IrqAction
-from irqsim.kernel.irq.irqdomain import NR_IPI_SGIS
+from irqsim.kernel.irq.irqdesc import IRQ_HANDLED, IrqAction, IrqDesc
 from irqsim.kernel.irq_work import irq_work_run
 from irqsim.kernel.sched import fold_need_resched
 from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Path
@@ -23,6 +21,9 @@ from irqsim.kernel.wakeup import sched_ttwu_pending
 RESCHEDULE: Final = "Rescheduling interrupts"
 CALL_FUNCTION: Final = "Function call interrupts"
 IRQ_WORK: Final = "IRQ work interrupts"
+
+NR_ARM_IPIS: Final = 8
+"""IPIs that arm requests: one more than have a row (MAX_IPI)."""
 
 IPI_REASONS: Final[dict[str, tuple[str, ...]]] = {
     "arm64": (
@@ -53,7 +54,9 @@ Source: ipi_types[] of arch/arm64/kernel/smp.c and arch/arm/kernel/smp.c.
 class IpiTable:
     """The machine's IPIs: their numbers, their events, their counts."""
 
-    __slots__ = ("call_function", "counts", "entry", "exit", "irq_work", "reasons", "reschedule")
+    __slots__ = (
+        "call_function", "counts", "descs", "entry", "exit", "irq_work", "reasons", "reschedule",
+    )  # fmt: skip
 
     # Fixed when the machine is built.
     reschedule: int
@@ -62,12 +65,15 @@ class IpiTable:
     reasons: tuple[str, ...]
     entry: tuple[Event, ...]
     exit: tuple[Event, ...]
+    descs: list[IrqDesc]
+    """By number, where IPIs are interrupts."""
 
     counts: list[list[int]]
     """By IPI number and CPU; do_handle_IPI()'s."""
 
     def __init__(self, k: Kernel) -> None:
         reasons = self.reasons = IPI_REASONS[k.arch]
+        self.descs = []
         self.reschedule = reasons.index(RESCHEDULE)
         self.call_function = reasons.index(CALL_FUNCTION)
         self.irq_work = reasons.index(IRQ_WORK)
@@ -77,15 +83,16 @@ class IpiTable:
 
 
 def init_ipis(k: Kernel) -> None:
-    """Map the SGIs and install the action IPI on those in use, where IPIs are interrupts."""
+    """Map the IPIs and install the action IPI on those in use, where they are interrupts."""
     k.ipi = IpiTable(k)
     if not k.release.ipi_is_irq:
         return
-    for sgi in range(NR_IPI_SGIS):
-        desc = k.domain.create_mapping(k, sgi, k.gic, handle_percpu_devid_irq, percpu=True)
+    k.ipi.descs = k.gic.map_ipis(k)
+    nr_used = k.release.nr_arm64_ipis if k.arch == "arm64" else NR_ARM_IPIS
+    for number, desc in enumerate(k.ipi.descs):
         desc.is_level = False
-        if sgi < (k.release.nr_arm64_ipis if k.arch == "arm64" else NR_IPI_SGIS):
-            action = IrqAction(k, desc.irq, "IPI", 0, sgi, ipi_handler)
+        if number < nr_used:
+            action = IrqAction(k, desc.irq, "IPI", 0, number, ipi_handler)
             desc.actions = (action,)
             desc.depth = 0
             desc.irqs_disabled = desc.masked = False

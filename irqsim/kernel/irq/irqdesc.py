@@ -36,6 +36,12 @@ class IrqChip(Protocol):
     name: str
     prints_itself: bool
     """It has irq_print_chip(): /proc/interrupts prints its name unpadded."""
+    has_eoi: bool
+    """It has irq_eoi(); one without is masked and acknowledged instead."""
+    has_set_affinity: bool
+    """It has irq_set_affinity(); lines of one without cannot be moved."""
+    has_set_type: bool
+    """It has irq_set_type(); lines of one without stay as they are, and pass for edges."""
 
     def irq_ack(self, cpu: Cpu, desc: IrqDesc) -> None:
         """Acknowledge: an edge latch is cleared."""
@@ -166,14 +172,18 @@ class IrqDesc:
         "irq_count",
         "irqs_disabled",
         "irqs_unhandled",
+        "is_chained",
         "is_level",
+        "is_nested",
         "istate",
         "kstat_irqs",
         "last_unhandled",
+        "mapped_at_boot",
         "masked",
         "no_balancing",
         "percpu",
         "requested",
+        "requested_at_boot",
         "threads_active",
         "threads_handled",
         "threads_handled_last",
@@ -186,11 +196,18 @@ class IrqDesc:
     irq: int
     hwirq: int
     chip: IrqChip
-    handle_irq: Callable[[Kernel, Cpu, IrqDesc], Path]
     percpu: bool
     """A per-CPU interrupt with a device id for each CPU (PPI, SGI)."""
+    is_nested: bool
+    """IRQ_NESTED_THREAD: its thread functions run in the thread of another line."""
+    mapped_at_boot: bool
+    """It was there before /proc was."""
+    requested_at_boot: bool
 
-    # kernel/irq/manage.py's.
+    # kernel/irq/manage.py's; handle_irq also the chip's, which knows the flow of each type.
+    handle_irq: Callable[[Kernel, Cpu, IrqDesc], Path]
+    is_chained: bool
+    """Its flow handler is another controller's: it has no action and counts nothing."""
     actions: tuple[IrqAction, ...]
     depth: int
     """How often it is disabled."""
@@ -245,6 +262,8 @@ class IrqDesc:
         self.chip = chip
         self.handle_irq = handle_irq
         self.percpu = percpu
+        self.is_nested = self.is_chained = False
+        self.mapped_at_boot = self.requested_at_boot = False
         self.actions = ()
         self.depth = 1
         self.irqs_disabled = True

@@ -1,15 +1,15 @@
 """Drivers' calls: request, free, enable, disable, affinity, synchronize.
 
-Source: kernel/irq/manage.c, kernel/irq/resend.c.
+Source: kernel/irq/manage.c.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from irqsim.events import TASK_UNINTERRUPTIBLE
 from irqsim.kernel.irq.irqdesc import (
     IRQS_ONESHOT,
-    IRQS_PENDING,
-    IRQS_REPLAY,
     IRQS_SPURIOUS_DISABLED,
     IRQS_STORM,
     IRQS_WAITING,
@@ -18,6 +18,7 @@ from irqsim.kernel.irq.irqdesc import (
 )
 from irqsim.kernel.irq.mask import mask_irq, unmask_irq
 from irqsim.kernel.irq.request import ExistingAction, Line, Refusal, Request, check_request
+from irqsim.kernel.irq.resend import check_irq_resend
 from irqsim.kernel.irq.settings import (
     IRQF_NO_AUTOEN,
     IRQF_NOBALANCING,
@@ -49,6 +50,7 @@ def setup_irq(
     Returns what the kernel refuses and why; the line is then as it was.
     Source: kernel/irq/manage.c: request_threaded_irq, __setup_irq.
     """
+    is_level = is_level and desc.chip.has_set_type
     granted = check_request(
         Request(
             action.name,
@@ -58,7 +60,12 @@ def setup_irq(
             has_thread=action.thread_fn is not None,
         ),
         [ExistingAction(each.name, each.flags, desc.is_level) for each in desc.actions],
-        Line(str(desc.irq), is_per_cpu_devid=desc.percpu),
+        Line(
+            str(desc.irq),
+            is_per_cpu_devid=desc.percpu,
+            is_chained=desc.is_chained,
+            is_nested=desc.is_nested,
+        ),
         bits_per_long=32 if k.arch == "arm" else 64,
         has_cond_oneshot=k.release.name in RELEASES_WITH_COND_ONESHOT,
         force_irqthreads=k.force_irqthreads,
@@ -67,19 +74,19 @@ def setup_irq(
         if granted.log:
             printk(k, KERN_ERR, granted.log)
         return granted
-    if k.force_irqthreads and has_handler and not desc.percpu:
+    if k.force_irqthreads and has_handler and not (desc.percpu or desc.is_nested):
         irq_setup_forced_threading(k, action)
     action.flags = granted.flags
     desc.requested = True
     if not desc.actions:
         _start_line(k, desc, action, is_level)
-    if action.thread_fn is not None:
+    if action.thread_fn is not None and not desc.is_nested:
         setup_irq_thread(k, desc, action)
     desc.actions = (*desc.actions, action)
     desc.irq_count = desc.irqs_unhandled = 0
     if len(desc.actions) > 1 and desc.istate & IRQS_SPURIOUS_DISABLED:
         desc.istate &= ~IRQS_SPURIOUS_DISABLED
-        _enable_irq(desc)
+        _enable_irq(k, desc)
     return None
 
 
@@ -106,7 +113,25 @@ def _start_line(k: Kernel, desc: IrqDesc, action: IrqAction, is_level: bool) -> 
     desc.depth = 0
     desc.irqs_disabled = False
     unmask_irq(desc)
-    _check_irq_resend(desc)
+    check_irq_resend(k, desc)
+
+
+def irq_set_chained_handler(
+    k: Kernel, desc: IrqDesc, handle: Callable[[Kernel, Cpu, IrqDesc], Path]
+) -> None:
+    """Make a line another controller's own, and start it; it is level-sensitive.
+
+    Source: kernel/irq/chip.c: __irq_do_set_handler.
+    """
+    desc.handle_irq, desc.is_chained = handle, True
+    desc.is_level = desc.chip.has_set_type
+    desc.depth = 0
+    desc.irqs_disabled = False
+    if desc.percpu:
+        return
+    desc.chip.irq_set_type(desc, desc.is_level)
+    _setup_affinity(k, desc)
+    unmask_irq(desc)
 
 
 def free_irq(k: Kernel, cpu: Cpu, desc: IrqDesc, dev_id: int) -> Path:
@@ -205,31 +230,15 @@ def enable_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> None:
     if desc.depth == 1 and not desc.actions:
         # Nobody has activated a line that nobody has requested; it is started all the same.
         warn_once(k, cpu, "kernel/irq/chip.c __irq_startup")
-    _enable_irq(desc)
+    _enable_irq(k, desc)
 
 
-def _enable_irq(desc: IrqDesc) -> None:
+def _enable_irq(k: Kernel, desc: IrqDesc) -> None:
     desc.depth -= 1
     if desc.depth == 0:
         desc.irqs_disabled = False
         unmask_irq(desc)
-        _check_irq_resend(desc)
-
-
-def _check_irq_resend(desc: IrqDesc) -> None:
-    """Replay an edge that came while the line was disabled; a level asks again by itself.
-
-    Source: kernel/irq/resend.c: check_irq_resend.
-    Differs: a chip that cannot retrigger gets no software resend; the GIC can.
-    """
-    if desc.is_level:
-        desc.istate &= ~IRQS_PENDING
-        return
-    if desc.istate & IRQS_REPLAY or not desc.istate & IRQS_PENDING:
-        return
-    desc.istate &= ~IRQS_PENDING
-    if desc.chip.irq_retrigger(desc):
-        desc.istate |= IRQS_REPLAY
+        check_irq_resend(k, desc)
 
 
 def online_of(k: Kernel, cpus: tuple[int, ...]) -> tuple[int, ...]:
@@ -245,6 +254,8 @@ def _setup_affinity(k: Kernel, desc: IrqDesc) -> None:
     An affinity without a CPU that is online is forgotten.
     Source: kernel/irq/manage.c: irq_setup_affinity.
     """
+    if not desc.chip.has_set_affinity:
+        return
     desc.affinity_set = desc.affinity_set and bool(online_of(k, desc.affinity))
     cpus = online_of(k, desc.affinity if desc.affinity_set else k.irq_default_affinity)
     set_affinity(k, desc, cpus or online_of(k, tuple(range(len(k.cpus)))))
@@ -265,11 +276,12 @@ def set_affinity(k: Kernel, desc: IrqDesc, cpus: tuple[int, ...]) -> None:
 def irq_set_affinity(k: Kernel, desc: IrqDesc, cpus: tuple[int, ...]) -> list[Task]:
     """Move a line to other CPUs, at once: what is pending moves along.
 
-    `cpus` are ascending and exist; with none of them online nothing is changed (-EINVAL).
+    `cpus` are ascending and exist; with none of them online, or a chip that cannot, nothing is
+    changed (-EINVAL).
     Returns the threads that are to be woken for it.
     Source: kernel/irq/manage.c: irq_set_affinity_locked, irq_do_set_affinity.
     """
-    if not online_of(k, cpus):
+    if not online_of(k, cpus) or not desc.chip.has_set_affinity:
         return []
     desc.affinity_set = True
     set_affinity(k, desc, cpus)

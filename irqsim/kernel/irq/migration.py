@@ -22,7 +22,10 @@ def irq_migrate_all_off_this_cpu(k: Kernel, cpu: Cpu) -> None:
     """Give other CPUs the lines of this one, which is offline already."""
     for irq in sorted(k.irq_desc):
         desc = k.irq_desc[irq]
-        if desc.percpu or not desc.actions or desc.effective_cpu != cpu.number:
+        is_started = bool(desc.actions) or desc.is_chained
+        if desc.percpu or not is_started or desc.effective_cpu != cpu.number:
+            continue
+        if not desc.chip.has_set_affinity:
             continue
         is_broken = migrate_one_irq(k, desc)
         # Tracepoints are silent here: the CPU is not online.

@@ -74,13 +74,15 @@ class ExistingAction:
 class Line:
     """What a request finds: the line's number as the log prints it, and its kind.
 
-    ``is_chained``: a controller's own line (IRQ_NOREQUEST).  ``is_oneshot_safe``: the chip
+    ``is_chained``: a controller's own line (IRQ_NOREQUEST).  ``is_nested``: its thread functions
+    run in another line's thread (IRQ_NESTED_THREAD).  ``is_oneshot_safe``: the chip
     needs no ONESHOT (IRQCHIP_ONESHOT_SAFE, message-signalled interrupts).
     """
 
     irq: str
     is_per_cpu_devid: bool = False
     is_chained: bool = False
+    is_nested: bool = False
     is_oneshot_safe: bool = False
 
 
@@ -112,7 +114,8 @@ def check_request(
             return refusal
     if flags & IRQF_ONESHOT and len(actions) >= bits_per_long:
         return Refusal("EBUSY", f"only {bits_per_long} IRQF_ONESHOT handlers fit on one line")
-    if not new.has_handler and not flags & IRQF_ONESHOT and not line.is_oneshot_safe:
+    is_storm = not new.has_handler and not line.is_nested and not line.is_oneshot_safe
+    if is_storm and not flags & IRQF_ONESHOT:
         return Refusal(
             "EINVAL",
             "a thread without a handler needs IRQF_ONESHOT, or the line would fire for ever",
@@ -166,6 +169,8 @@ def _refuse_arguments(new: Request, line: Line) -> Refusal | None:
         return Refusal("EINVAL", "the line belongs to a chained interrupt controller")
     if not new.has_handler and not new.has_thread:
         return Refusal("EINVAL", "a request needs a handler or a thread")
+    if line.is_nested and not new.has_thread:
+        return Refusal("EINVAL", "a line that is served in a thread needs a thread function")
     return None
 
 
@@ -187,7 +192,8 @@ def _flags_of_action(
         return flags | IRQF_PERCPU | IRQF_NO_SUSPEND
     if has_cond_oneshot and not new.has_thread and not new.is_nmi:
         flags |= IRQF_COND_ONESHOT
-    is_exempt = flags & (IRQF_NO_THREAD | IRQF_PERCPU | IRQF_ONESHOT)
+    is_exempt = bool(flags & (IRQF_NO_THREAD | IRQF_PERCPU | IRQF_ONESHOT))
+    is_exempt = is_exempt or line.is_nested
     if force_irqthreads and new.has_handler and not new.is_nmi and not is_exempt:
         flags |= IRQF_ONESHOT
     if line.is_oneshot_safe:

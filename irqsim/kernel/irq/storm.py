@@ -27,6 +27,7 @@ from irqsim.kernel.hrtimer import (
 )
 from irqsim.kernel.irq.irqdesc import IRQ_NONE, IRQS_POLL_INPROGRESS, IRQS_STORM, IrqDesc
 from irqsim.kernel.irq.manage import disable_irq_nosync, enable_irq
+from irqsim.kernel.irq.resend import irq_sw_resend
 from irqsim.kernel.printk import KERN_WARNING, printk
 from irqsim.kernel.state import Cpu, HandlerPath, Kernel, Path
 from irqsim.kernel.timer import TimerList, mod_timer, nsecs_to_jiffies_up
@@ -132,6 +133,8 @@ class StormDetector:
 
             def function(k: Kernel, cpu: Cpu) -> Path:
                 self._release(k, cpu, desc, f"enabled again after {format_ns(hold_ns)}")
+                if k.resend.descs:
+                    yield from irq_sw_resend(k, cpu)
                 yield k.cost.irq_manage
 
             timer = watch.timer = TimerList(self._new_address(), "irqsim_storm_hold", function)
@@ -171,6 +174,8 @@ class StormDetector:
             if watch.nr_found < watch.nr_polls and watch.nr_found <= self._limit:
                 found = f"{watch.nr_found} of {watch.nr_polls} polls found something"
                 self._release(k, cpu, desc, f"back to interrupts, {found}")
+                if k.resend.descs:
+                    yield from irq_sw_resend(k, cpu)
                 return HRTIMER_NORESTART
             watch.begin_ns = k.now_ns
             watch.nr_polls = watch.nr_found = 0

@@ -56,7 +56,7 @@ def setup_irq_thread(k: Kernel, desc: IrqDesc, action: IrqAction) -> None:
 def _create_thread(k: Kernel, desc: IrqDesc, action: IrqAction, mark: str) -> None:
     holder: list[Task] = []
     comm = f"irq/{desc.irq}-{mark}{action.name}"[: TASK_COMM_LEN - 1]
-    task = new_task(k, comm, irq_thread(k, holder, desc, action), (desc.effective_cpu,))
+    task = new_task(k, comm, irq_thread(k, holder, desc, action), _cpus_of(k, desc))
     holder.append(task)
     task.policy, task.prio = SCHED_FIFO, IRQ_THREAD_PRIO
     task.state = TASK_INTERRUPTIBLE
@@ -154,8 +154,16 @@ def _irq_thread_check_affinity(
     """Go where the line went, if it was moved."""
     if action.follows_line:
         action.follows_line = False
-        if task.allowed != (desc.effective_cpu,):
-            yield from set_cpus_allowed(k, task, (desc.effective_cpu,))
+        if task.allowed != _cpus_of(k, desc):
+            yield from set_cpus_allowed(k, task, _cpus_of(k, desc))
+
+
+def _cpus_of(k: Kernel, desc: IrqDesc) -> tuple[int, ...]:
+    """Where the threads of a line run: where it is served, or, if it has no effective affinity
+    because its chip does not move it, anywhere."""
+    if desc.chip.has_set_affinity:
+        return (desc.effective_cpu,)
+    return tuple(range(len(k.cpus)))
 
 
 def irq_set_thread_affinity(k: Kernel, desc: IrqDesc) -> list[Task]:
