@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -114,6 +115,36 @@ def test_a_wrong_line_is_named_and_nothing_printed(trace: Path) -> None:
         assert (status, printed) == (2, "")
         assert said.startswith(f"{trace}:22: not a line of a trace: 'x'"), said
     assert [path.name for path in trace.parent.iterdir()] == ["trace"]
+
+
+def test_a_text_from_a_serial_console_is_the_same_trace(trace: Path, tmp_path: Path) -> None:
+    """Its lines end with CR LF: they are copied so, and say what they said without."""
+    console = tmp_path / "console"
+    console.write_bytes(LINES.replace("\n", "\r\n").encode())
+    assert converted(console) == LINES.replace("\n", "\r\n")
+    assert converted(console, "json") == converted(trace, "json")
+    console.write_bytes(console.read_bytes() + b"no return\n")
+    assert converted(console).endswith("\r\nno return\n")
+
+
+@pytest.mark.parametrize("command", ["convert", "import"])
+def test_what_is_no_regular_file_is_written_and_not_replaced(
+    trace: Path, tmp_path: Path, command: str
+) -> None:
+    """A pipe, /dev/stdout; and a link leads to the file that is replaced."""
+    pipe, link, final = tmp_path / "pipe", tmp_path / "link", tmp_path / "final"
+    os.mkfifo(pipe)
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'cat "$0" & "$@"; wait', str(pipe), sys.executable, "-m", "irqsim",
+         command, str(trace), "-o", str(pipe)],
+        capture_output=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert pipe.is_fifo()
+    final.write_text("old")
+    link.symlink_to(final)
+    assert run(command, str(trace), "-o", str(link))[0] == 0
+    assert link.is_symlink()
+    assert final.read_bytes().replace(b"link.replay", b"pipe.replay") == done.stdout != b""
 
 
 def test_an_output_file_is_replaced_when_it_is_complete(trace: Path) -> None:

@@ -52,12 +52,15 @@ def command(
     """
     if is_fitted and is_verified:
         raise click.UsageError("--fit keeps no order that --verify could look for")
+    is_kept = output is not None
+    if output == Path("-"):
+        output = None
     capture = open_capture(trace)
     directory = directory_of(capture.name, output)
     scenario = import_capture(capture, directory.name, is_fitted)
     for note in scenario.notes if is_verbose else ():
         say(f"irqsim: {capture.name}: {note}")
-    if output is not None or not is_verified:
+    if is_kept or not is_verified:
         if scenario.files:
             write_files(scenario, directory)
         write_toml(scenario, output)

@@ -17,6 +17,7 @@ from irqsim.kernel.costs import COSTS
 from irqsim.records import EventTable, Record
 from irqsim.scenario.reader import read_scenario
 from irqsim.simulation import build
+from irqsim.trace.output import WholeFile, write_error
 from irqsim.trace.payload import Payloads
 from irqsim.trace.reader import open_trace
 
@@ -51,18 +52,23 @@ def import_capture(capture: Capture, directory: str, is_fitted: bool = False) ->
 
 
 def write_files(scenario: Scenario, directory: Path) -> None:
-    """Write what the scenario refers to."""
-    directory.mkdir(parents=True, exist_ok=True)
+    """Write what the scenario refers to.  Raises WriteError."""
+    try:
+        directory.mkdir(exist_ok=True)
+    except OSError as error:
+        raise write_error(error, str(directory)) from error
     for name, text in scenario.files.items():
-        (directory / name).write_text(text, encoding="utf-8")
+        with WholeFile(directory / name) as stream:
+            stream.write(text)
 
 
 def write_toml(scenario: Scenario, output: Path | None) -> None:
-    """Write the scenario itself."""
+    """Write the scenario itself.  Raises WriteError."""
     if output is None:
         put(scenario.toml)
     else:
-        output.write_text(scenario.toml, encoding="utf-8")
+        with WholeFile(output) as stream:
+            stream.write(scenario.toml)
 
 
 def match_rows(match: Match) -> list[tuple[str, str, str, str]]:

@@ -96,18 +96,25 @@ class Spool:
 class WholeFile:
     """A file that appears under its name when it is complete, and then replaces another.
 
+    What is there and is no regular file - a pipe, a device such as /dev/stdout - is written
+    as it is, and never replaced; of a link, what it leads to is replaced.
     As a context manager: gives its stream; removed if an exception leaves the block.
     """
 
     def __init__(self, final: Path) -> None:
-        self.final = final
+        self.name = final
+        self._beside: Path | None = None
 
     def __enter__(self) -> LineStream:
         try:
+            if _is_special(self.name):
+                self._file = self.name.open("wb", buffering=0)
+                return LineStream(self._file)
+            self.final = self.name.resolve()
             self._beside = Path(tempfile.mkdtemp(prefix=".irqsim-", dir=self.final.parent))
             self._file = (self._beside / "file").open("wb", buffering=0)
         except OSError as error:
-            raise write_error(error, str(self.final)) from error
+            raise write_error(error, str(self.name)) from error
         return LineStream(self._file)
 
     def __exit__(
@@ -118,12 +125,13 @@ class WholeFile:
     ) -> None:
         try:
             self._file.close()
-            if error is None:
+            if error is None and self._beside is not None:
                 (self._beside / "file").replace(self.final)
         except OSError as problem:
-            raise write_error(problem, str(self.final)) from problem
+            raise write_error(problem, str(self.name)) from problem
         finally:
-            shutil.rmtree(self._beside, ignore_errors=True)
+            if self._beside is not None:
+                shutil.rmtree(self._beside, ignore_errors=True)
 
 
 class Tree:
@@ -205,6 +213,11 @@ def _is_taken(path: Path) -> bool:
     if path.is_dir() and not path.is_symlink():
         return any(path.iterdir())
     return path.exists() or path.is_symlink()
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a name leads to something that is neither a regular file nor a directory."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _is_regular(file: BinaryIO) -> bool:
