@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, groupby
 from typing import Final, TypeAlias
 
 from attrs import evolve
@@ -48,7 +48,7 @@ class TextReader:
     def __init__(self, source: Source) -> None:
         """Read up to the first event.  Raises TraceFormatError."""
         self._source = source
-        self._lines = source.lines()
+        self._lines: Iterator[tuple[list[str], str]] = source.lines()
         self._number = 0
         head, events = self._read_head()
         first = events[0] if events else ""
@@ -87,6 +87,10 @@ class TextReader:
             if events or len(head) > _HEAD_MAX:
                 break
         self._lines = chain(seen, self._lines)
+        whole = [lines[:_HEAD_MAX] for lines, newline in seen if newline]
+        if all(line.endswith("\r") for lines in whole for line in lines if line):
+            self._lines = _without_returns(self._lines)
+            head = [line.removesuffix("\r") for line in head]
         return head, events
 
     def _parse(
@@ -147,6 +151,18 @@ class TextReader:
             shown = stripped if len(stripped) <= _SHOWN_MAX else f"{stripped[:_SHOWN_MAX]}..."
             raise TraceFormatError("", None, f"not a line of a trace: {shown!r}")
         return None
+
+
+def _without_returns(
+    blocks: Iterator[tuple[list[str], str]],
+) -> Iterator[tuple[list[str], str]]:
+    """The lines of a text that ends them with CR LF, as one that a serial console printed."""
+    for lines, newline in blocks:
+        for has_return, group in groupby(lines, lambda line: line.endswith("\r")):
+            if has_return:
+                yield [line[:-1] for line in group], "\r" + newline
+            else:
+                yield list(group), newline
 
 
 def _is_of(form: Form, line: str) -> bool:
