@@ -13,12 +13,14 @@ from irqsim.events import (
     TASK_INTERRUPTIBLE,
     TRACEPOINTS,
 )
+from irqsim.hw.exception import take_irq_armv7, take_irq_armv8
 from irqsim.hw.timer import ArchTimer
 from irqsim.irqchips import Board
 from irqsim.kernel import softirq
 from irqsim.kernel.costs import CostTable
 from irqsim.kernel.cpu import Hotplug, create_cpuhp_thread
 from irqsim.kernel.dev import SoftnetData, net_rx_action
+from irqsim.kernel.entry import log_exceptions
 from irqsim.kernel.frame import Frame
 from irqsim.kernel.hrtimer import HrTimerBase, hrtimer_interrupt, hrtimer_run_softirq
 from irqsim.kernel.idle import cpu_idle
@@ -140,6 +142,8 @@ def _configure(k: Kernel, spec: ScenarioSpec) -> None:
     k.preempt_rt = settings.preempt == "rt"
     k.preempt_lazy = k.preempt_rt and k.release.rt_is_lazy
     k.atomic_mask = RT_ATOMIC_MASK if k.preempt_rt else ATOMIC_MASK
+    k.nmi_chip = None
+    k.take_irq = take_irq_armv8 if k.arch == "arm64" else take_irq_armv7
     k.folds_need_resched = (
         k.release.folds_need_resched and k.arch == "arm64" and not k.preempt_lazy
     )
@@ -158,6 +162,7 @@ def _configure(k: Kernel, spec: ScenarioSpec) -> None:
     k.events = EventTable()
     # What ftrace itself writes has no switch.
     k.trace_events = [tracepoint.system == "ftrace" for tracepoint in TRACEPOINTS]
+    log_exceptions(k, "exceptions" in spec.trace.options)
     set_tracing_on(k, True)
     k.trace_clock_ns = spec.run.clock
     k.trace_records = []

@@ -15,7 +15,7 @@ long as it is the next to act: what it does to others lowers that limit at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from heapq import heappop, heappush
 from itertools import repeat
 from typing import Final
@@ -24,7 +24,7 @@ from irqsim.clock import NEVER
 from irqsim.errors import LimitError
 from irqsim.kernel.frame import Frame
 from irqsim.kernel.preempt import HARDIRQ_OFFSET, SOFTIRQ_OFFSET
-from irqsim.kernel.state import IDLE, PANIC, SWITCH, Cpu, Kernel, Path
+from irqsim.kernel.state import IDLE, PANIC, SWITCH, Cpu, Kernel
 from irqsim.kernel.trace import BATCH
 
 INSTANT_STEPS_MAX: Final = 100_000
@@ -40,21 +40,21 @@ _INTERRUPTED: Final = repeat(0)
 class Engine:
     """Lets time pass on one machine."""
 
-    __slots__ = ("_changed", "_heap", "_interrupt", "_irq", "_k", "_limit_ns", "_mask", "_shift")
+    __slots__ = ("_changed", "_heap", "_irq", "_k", "_limit_ns", "_mask", "_nmi", "_shift")
 
     def __init__(
         self,
         kernel: Kernel,
         irq: list[bool],
+        nmi: list[bool],
         changed: list[int],
-        interrupt: Callable[[Kernel, Cpu], Path],
     ) -> None:
-        """`irq` holds the interrupt signal of each CPU; `changed` collects those that rose;
-        `interrupt` is the path that an exception takes."""
+        """`irq` holds the interrupt signal of each CPU, `nmi` whether it comes through where
+        interrupts are masked by priority; `changed` collects those that rose."""
         self._k = kernel
         self._irq = irq
+        self._nmi = nmi
         self._changed = changed
-        self._interrupt = interrupt
         self._shift = max(1, (len(kernel.cpus) - 1).bit_length())
         self._mask = (1 << self._shift) - 1
         self._heap = [cpu.number for cpu in kernel.cpus]
@@ -111,7 +111,7 @@ class Engine:
                 else:
                     self._charge_task(cpu, stretch_ns)
                 stretch_ns = next(path, _RETURNED)
-                if stretch_ns <= 0 or (irq[number] and not cpu.irqs_disabled):
+                if stretch_ns <= 0 or (irq[number] and self._takes_interrupts(cpu)):
                     stretch_ns = self._act(cpu, stretch_ns)
                     path = cpu.frame.path
                 now_ns += stretch_ns
@@ -140,7 +140,7 @@ class Engine:
         now_ns = self._k.now_ns
         for number in self._changed:
             cpu = self._k.cpus[number]
-            if cpu.irqs_disabled or cpu.due_ns <= now_ns or not self._irq[number]:
+            if cpu.due_ns <= now_ns or not self._irq[number] or not self._takes_interrupts(cpu):
                 continue
             if cpu.due_ns != NEVER:
                 cpu.frame.owed = cpu.due_ns - now_ns
@@ -157,7 +157,7 @@ class Engine:
         budget = INSTANT_STEPS_MAX
         while budget:
             if cost_ns > 0:
-                if not irq[number] or cpu.irqs_disabled:
+                if not irq[number] or not self._takes_interrupts(cpu):
                     return cost_ns
                 cpu.frame.owed = cost_ns
             elif cost_ns == _RETURNED:
@@ -171,7 +171,7 @@ class Engine:
             elif cost_ns == PANIC:
                 self.stop()
                 return NEVER
-            if irq[number] and not cpu.irqs_disabled:
+            if irq[number] and self._takes_interrupts(cpu):
                 self._take_interrupt(cpu)
             frame = cpu.frame
             cost_ns = frame.owed
@@ -186,21 +186,27 @@ class Engine:
             f"passing (in {task.comm}-{task.pid}): steps that loop must take time"
         )
 
+    def _takes_interrupts(self, cpu: Cpu) -> bool:
+        """Whether a CPU takes the interrupt that is signalled."""
+        return not cpu.irqs_disabled or (self._nmi[cpu.number] and not cpu.psr_i)
+
     def _take_interrupt(self, cpu: Cpu) -> None:
         """The processor takes an IRQ exception: interrupts off, the interrupt's frame on top."""
-        frame = Frame(self._interrupt(self._k, cpu), True, cpu.preempt_count)
+        path = self._k.interrupt(self._k, cpu)
+        frame = Frame(path, True, cpu.preempt_count, cpu.irqs_disabled)
         cpu.frames.append(frame)
         cpu.frame = frame
-        cpu.irqs_disabled = True
+        cpu.irqs_disabled = cpu.psr_i = True
 
     def _return(self, cpu: Cpu) -> None:
-        """The processor returns from an exception: what it interrupted had interrupts on."""
+        """The processor returns from an exception, to the masks of what it interrupted."""
         frame = cpu.frame
         assert frame.is_irq, f"{cpu.current.comm} returned from its own code"
         assert cpu.preempt_count == frame.preempt_count, hex(cpu.preempt_count)
         cpu.frames.pop()
         cpu.frame = cpu.frames[-1]
-        cpu.irqs_disabled = False
+        cpu.irqs_disabled = frame.irqs_disabled
+        cpu.psr_i = False
 
     def _charge_task(self, cpu: Cpu, elapsed_ns: int) -> None:
         """Charge time spent outside of interrupts and softirqs."""

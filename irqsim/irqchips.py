@@ -14,10 +14,11 @@ from irqsim.hw.bcm2836 import Bcm2836, input_of
 from irqsim.hw.device import Device, Line, Wires
 from irqsim.hw.gic import Gic
 from irqsim.hw.gpio import Gpio
+from irqsim.hw.priority_masking import PriorityMaskingGic
 from irqsim.hw.timer import ArchTimer
 from irqsim.kernel.irq import bcm2836
 from irqsim.kernel.irq.bcm2836 import Bcm2836Chip
-from irqsim.kernel.irq.chip import GicChip
+from irqsim.kernel.irq.chip import GICD_INT_DEF_PRI, GicChip
 from irqsim.kernel.irq.gpio import GpioChip
 from irqsim.kernel.irq.handle import handle_fasteoi_irq, handle_percpu_devid_irq
 from irqsim.kernel.irq.irqdesc import IrqDesc
@@ -36,6 +37,8 @@ class Board(Protocol):
 
     irq: list[bool]
     """The signal of each CPU."""
+    nmi: list[bool]
+    """By CPU: its signal comes through where interrupts are masked by priority."""
     changed: list[int]
     """The CPUs whose signal rose; whoever looks at them empties it."""
 
@@ -54,7 +57,13 @@ class GicBoard:
 
     def __init__(self, version: int, spec: ScenarioSpec) -> None:
         machine = spec.machine
-        self.gic = Gic(version, machine.cpus, NR_SPIS, machine.priority_bits)
+        self.gic: Gic
+        self.nmi = [False] * machine.cpus
+        if spec.kernel.pseudo_nmi:
+            self.gic = PriorityMaskingGic(version, machine.cpus, NR_SPIS, machine.priority_bits)
+            self.nmi = self.gic.nmi
+        else:
+            self.gic = Gic(version, machine.cpus, NR_SPIS, machine.priority_bits)
         self.irq, self.changed = self.gic.irq, self.gic.changed
 
     def timer(self, k: Kernel, pe: int) -> ArchTimer:
@@ -63,7 +72,9 @@ class GicBoard:
 
     def probe(self, k: Kernel, spec: ScenarioSpec) -> None:
         """The numbers that the scenario gives are nobody else's."""
-        self._chip = k.gic = GicChip(self.gic, len(k.cpus), k.release.gicv3_loops)
+        priorities = k.release.pseudo_nmi_priorities if spec.kernel.pseudo_nmi else None
+        self._chip = k.gic = GicChip(self.gic, len(k.cpus), k.release.gicv3_loops, priorities)
+        k.nmi_chip = self._chip if spec.kernel.pseudo_nmi else None
         k.domain = IrqDomain(k.arch, len(k.cpus), reserved_irqs(spec))
 
     def line(self, k: Kernel, spec: DeviceSpec | GpioSpec) -> tuple[IrqDesc, Wires]:
@@ -77,7 +88,7 @@ class GicBoard:
         desc = k.domain.create_mapping(k, hwirq, self._chip, flow, percpu, irq)
         if is_new and not percpu:
             self._chip.init_spi(desc)
-        if isinstance(spec, DeviceSpec):
+        if isinstance(spec, DeviceSpec) and spec.priority != GICD_INT_DEF_PRI:
             self._chip.set_priority(desc, spec.priority)
         return desc, self.gic
 
@@ -88,6 +99,7 @@ class Bcm2836Board:
     def __init__(self, spec: ScenarioSpec) -> None:
         self.hw = Bcm2836(spec.machine.cpus)
         self.irq, self.changed = self.hw.irq, self.hw.changed
+        self.nmi = [False] * spec.machine.cpus
 
     def timer(self, k: Kernel, pe: int) -> ArchTimer:
         """It is a source of the CPU's local controller."""

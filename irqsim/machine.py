@@ -8,16 +8,13 @@ from typing import Final
 
 from irqsim.boot import boot, object_address
 from irqsim.engine import Engine
-from irqsim.events import (
-    TASK_INTERRUPTIBLE,
-    Record,
-)
+from irqsim.events import TASK_INTERRUPTIBLE, Record
 from irqsim.hw.device import Device
 from irqsim.hw.gic import Gic
 from irqsim.irqchips import IRQCHIPS, GicBoard, GpioController, new_lines, reserved_irqs
-from irqsim.kernel.entry import interrupt_path
 from irqsim.kernel.hrtimer import HrTimer, hrtimer_mode, hrtimer_start, next_expiry
 from irqsim.kernel.irq import manage
+from irqsim.kernel.irq.handle import nmi_flow
 from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq.request import Refusal
 from irqsim.kernel.load import weight_of
@@ -117,8 +114,7 @@ class Machine:
             # Before all else, so that at any instant the operator comes first.
             for at in spec.ats:
                 self.kernel.queue.schedule(at.time, partial(operator, at))
-        path = interrupt_path(self.kernel)
-        self.engine = Engine(self.kernel, self.board.irq, self.board.changed, path)
+        self.engine = Engine(self.kernel, self.board.irq, self.board.nmi, self.board.changed)
         self.gpios = {
             gpio.name: GpioController(self.kernel, self.board, gpio, reserved_irqs(spec))
             for gpio in spec.gpios
@@ -394,6 +390,10 @@ class Machine:
     def _setup(self, driver: Driver) -> Refusal | None:
         action = driver.new_action(self.kernel)
         is_level = driver.spec.trigger == "level"
+        if driver.spec.nmi:
+            manage.request_nmi(self.kernel, driver.desc, action, is_level, nmi_flow(driver.desc))
+            driver.action = action
+            return None
         has_handler = driver.spec.handler is not None or driver.spec.thread is None
         refusal = manage.setup_irq(self.kernel, driver.desc, action, is_level, has_handler)
         if refusal is None:

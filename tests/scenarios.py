@@ -51,7 +51,7 @@ name = "eth0"
 spi = 17
 irq = 40
 trigger = "level"
-priority = 0x80
+priority = 0xC8
 flags = ["IRQF_SHARED", "IRQF_ONESHOT"]
 affinity = [2, 1]
 arrivals = { every = "1ms", start = "5us", until = "9ms", jitter = "2us" }

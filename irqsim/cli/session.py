@@ -21,8 +21,8 @@ from irqsim.trace.target import Target
 from irqsim.units import format_ns, parse_time
 
 PANICKED: Final = 3
-OPTIONS: Final = ("irq-info", "record-tgid", "latency-format")
-"""The trace options that a text can be printed with."""
+OPTIONS: Final = ("irq-info", "record-tgid", "latency-format", "exceptions")
+"""The trace options that a run can be told on its command line."""
 
 
 @frozen

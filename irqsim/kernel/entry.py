@@ -14,12 +14,11 @@ one falls below zero, and the CPU takes no interrupt for one any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from irqsim.kernel.cpuidle import leave_idle
+from irqsim.kernel.exceptions import logging_exceptions
 from irqsim.kernel.irq.ipi import ipi_work
-from irqsim.kernel.irq.root import FIRST_SPECIAL
-from irqsim.kernel.preempt import HARDIRQ_OFFSET, IN_INTERRUPT_MASK, PREEMPT_OFFSET
+from irqsim.kernel.irq.root import FIRST_SPECIAL, NmiChip
+from irqsim.kernel.preempt import HARDIRQ_OFFSET, IN_INTERRUPT_MASK, NMI_OFFSET, PREEMPT_OFFSET
 from irqsim.kernel.sched import fold_need_resched, may_be_preempted, need_resched, schedule
 from irqsim.kernel.softirq import (
     handle_softirqs,
@@ -34,14 +33,19 @@ from irqsim.kernel.timersd import wake_softirq_threads
 from irqsim.kernel.trace import trace
 
 
-def interrupt_path(k: Kernel) -> Callable[[Kernel, Cpu], Path]:
-    """The path that an IRQ exception takes in this release."""
-    return interrupt_before_5_16 if k.release.enters_each_irq else interrupt
+def log_exceptions(k: Kernel, is_on: bool) -> None:
+    """Choose the path that an IRQ exception takes in this release, and whether it says so."""
+    path = interrupt_before_5_16 if k.release.enters_each_irq else interrupt
+    k.interrupt = logging_exceptions(path) if is_on else path
 
 
 def interrupt(k: Kernel, cpu: Cpu) -> Path:
     """One IRQ exception on `cpu`.  The processor has disabled interrupts."""
     task = cpu.current
+    nmis = k.nmi_chip
+    if nmis is not None and _comes_upon_irqs_off(cpu, nmis):
+        yield from _nmi_from_irqs_off(k, cpu, nmis)
+        return
     # The engine has put this path's frame on the stack already.
     from_user = task.in_user and len(cpu.frames) == 2
     if cpu.is_idling and k.release.idle_ends_with_irqs_off:
@@ -54,7 +58,15 @@ def interrupt(k: Kernel, cpu: Cpu) -> Path:
 
     gic = k.gic
     descs = k.domain.descs
+    is_nmi = nmis is not None and nmis.has_nmi(cpu)
     hwirq = gic.acknowledge(cpu)
+    if nmis is not None:
+        if is_nmi:
+            yield from _handle_nmi(k, cpu, hwirq)
+            hwirq = FIRST_SPECIAL
+        # PMR is now what masks interrupts, and NMIs come through again.
+        cpu.psr_i = False
+        yield 0
     while hwirq < FIRST_SPECIAL:
         desc = descs[hwirq]
         yield from desc.handle_irq(k, cpu, desc)
@@ -84,9 +96,25 @@ def interrupt_before_5_16(k: Kernel, cpu: Cpu) -> Path:
     """
     task = cpu.current
     from_user = task.in_user and len(cpu.frames) == 2
+    nmis = k.nmi_chip
+    if nmis is not None and _comes_upon_irqs_off(cpu, nmis):
+        yield from _nmi_from_irqs_off(k, cpu, nmis)
+        return
     yield k.cost.irq_entry
     gic = k.gic
+    is_nmi = nmis is not None and nmis.has_nmi(cpu)
     hwirq = gic.acknowledge(cpu)
+    if is_nmi:
+        # DAIF stays as it is up to the end, and forbids to preempt what was interrupted.
+        yield from _handle_nmi(k, cpu, hwirq)
+        yield k.cost.irq_exit
+        if from_user and (cpu.tif_need_resched or cpu.tif_need_resched_lazy):
+            cpu.psr_i = False
+            yield from _give_way(k, cpu, from_user)
+        return
+    if nmis is not None:
+        cpu.psr_i = False
+        yield 0
     while hwirq < FIRST_SPECIAL:
         ipi = -1 if k.release.ipi_is_irq else gic.take_ipi(cpu, hwirq)
         if ipi >= 0:
@@ -104,6 +132,38 @@ def interrupt_before_5_16(k: Kernel, cpu: Cpu) -> Path:
     yield k.cost.irq_exit
     if cpu.tif_need_resched or cpu.tif_need_resched_lazy:
         yield from _give_way(k, cpu, from_user)
+
+
+def _comes_upon_irqs_off(cpu: Cpu, nmis: NmiChip) -> bool:
+    """Whether an exception came upon code with interrupts off, as only an NMI can.
+
+    A CPU that waits for an interrupt does so with interrupts off: NMIs come before these are on.
+    Source: arch/arm64/include/asm/cpuidle.h: arm_cpuidle_restore_irq_context.
+    """
+    waits = cpu.is_idling and len(cpu.frames) == 2
+    return cpu.frame.irqs_disabled or (waits and nmis.has_nmi(cpu))
+
+
+def _nmi_from_irqs_off(k: Kernel, cpu: Cpu, nmis: NmiChip) -> Path:
+    """A pseudo-NMI where interrupts are off: nothing is entered but the NMI itself.
+
+    No softirqs run at its end, and nobody gives way.  PMR keeps what is no NMI from being
+    acknowledged, where the NMI has gone away meanwhile.
+    Source: arch/arm64/kernel/entry-common.c: __el1_pnmi; drivers/irqchip/irq-gic-v3.c:
+    __gic_handle_irq_from_irqsoff.
+    """
+    yield k.cost.irq_entry
+    if nmis.has_nmi(cpu):
+        yield from _handle_nmi(k, cpu, k.gic.acknowledge(cpu))
+    yield k.cost.irq_exit
+
+
+def _handle_nmi(k: Kernel, cpu: Cpu, hwirq: int) -> Path:
+    """Source: include/linux/hardirq.h: nmi_enter; irq-gic-v3.c: __gic_handle_nmi."""
+    cpu.preempt_count += NMI_OFFSET + HARDIRQ_OFFSET
+    desc = k.domain.descs[hwirq]
+    yield from desc.handle_irq(k, cpu, desc)
+    cpu.preempt_count -= NMI_OFFSET + HARDIRQ_OFFSET
 
 
 def _handle_ipi(k: Kernel, cpu: Cpu, number: int) -> Path:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 class Frame:
     """One level of a task's stack: its own code, or an interrupt on top of it."""
 
-    __slots__ = ("is_irq", "owed", "path", "preempt_count")
+    __slots__ = ("irqs_disabled", "is_irq", "owed", "path", "preempt_count")
 
     # The engine's.
     path: Path
@@ -21,8 +21,14 @@ class Frame:
     preempt_count: int
     """On entry; the engine asserts that it is the same on return."""
 
-    def __init__(self, path: Path, is_irq: bool, preempt_count: int) -> None:
+    irqs_disabled: bool
+    """The same of what an interrupt came upon: only a pseudo-NMI can come upon True."""
+
+    def __init__(
+        self, path: Path, is_irq: bool, preempt_count: int, irqs_disabled: bool = False
+    ) -> None:
         self.path = path
         self.owed = 0
         self.is_irq = is_irq
         self.preempt_count = preempt_count
+        self.irqs_disabled = irqs_disabled

@@ -94,6 +94,16 @@ class Release:
     """On a Raspberry Pi it is the vendor's tree, with numbers of its own (4.19)."""
     tells_how_long_polled: bool
     """arm64's report of a dead CPU says how long its firmware was asked (since 5.6)."""
+    arm64_pt_regs: int
+    """Bytes that an exception saves on arm64: struct pt_regs (two words more since 5.10)."""
+    arm64_names_levels: bool
+    """arm64's vectors are named after the level and stack that they come from (since 5.14)."""
+    has_own_stacks: bool
+    """arm handles interrupts on a stack of each CPU (since 5.18), and so do both architectures
+    softirqs wherever they are called (since 6.0)."""
+    pseudo_nmi_priorities: tuple[int, int, int] | None
+    """Of interrupts, of pseudo-NMIs, and the mask that keeps the first off (since 5.1; others
+    since 6.11)."""
 
 
 RELEASES: Final[tuple[Release, ...]] = (
@@ -133,6 +143,10 @@ RELEASES: Final[tuple[Release, ...]] = (
         gpio_chips_print_themselves=False,
         bcm2836_is_downstream=True,
         tells_how_long_polled=False,
+        arm64_pt_regs=320,
+        arm64_names_levels=False,
+        has_own_stacks=False,
+        pseudo_nmi_priorities=None,
     ),
     Release(
         name="5.10",
@@ -170,6 +184,10 @@ RELEASES: Final[tuple[Release, ...]] = (
         gpio_chips_print_themselves=False,
         bcm2836_is_downstream=False,
         tells_how_long_polled=True,
+        arm64_pt_regs=336,
+        arm64_names_levels=False,
+        has_own_stacks=False,
+        pseudo_nmi_priorities=(0xA0, 0x20, 0x60),
     ),
     Release(
         name="6.1",
@@ -207,6 +225,10 @@ RELEASES: Final[tuple[Release, ...]] = (
         gpio_chips_print_themselves=True,
         bcm2836_is_downstream=False,
         tells_how_long_polled=True,
+        arm64_pt_regs=336,
+        arm64_names_levels=True,
+        has_own_stacks=True,
+        pseudo_nmi_priorities=(0xA0, 0x20, 0x60),
     ),
     Release(
         name="6.6",
@@ -244,6 +266,10 @@ RELEASES: Final[tuple[Release, ...]] = (
         gpio_chips_print_themselves=True,
         bcm2836_is_downstream=False,
         tells_how_long_polled=True,
+        arm64_pt_regs=336,
+        arm64_names_levels=True,
+        has_own_stacks=True,
+        pseudo_nmi_priorities=(0xA0, 0x20, 0x60),
     ),
     Release(
         name="6.12",
@@ -281,6 +307,10 @@ RELEASES: Final[tuple[Release, ...]] = (
         gpio_chips_print_themselves=True,
         bcm2836_is_downstream=False,
         tells_how_long_polled=True,
+        arm64_pt_regs=336,
+        arm64_names_levels=True,
+        has_own_stacks=True,
+        pseudo_nmi_priorities=(0xC0, 0x80, 0xC0),
     ),
 )
 

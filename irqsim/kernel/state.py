@@ -34,12 +34,13 @@ if TYPE_CHECKING:
     from irqsim.kernel.costs import CostTable
     from irqsim.kernel.cpu import Hotplug
     from irqsim.kernel.dev import SoftnetData
+    from irqsim.kernel.exceptions import TakeIrq
     from irqsim.kernel.hrtimer import HrTimerBase
     from irqsim.kernel.irq.ipi import IpiTable
     from irqsim.kernel.irq.irqdesc import IrqDesc
     from irqsim.kernel.irq.irqdomain import IrqDomain
     from irqsim.kernel.irq.resend import Resend
-    from irqsim.kernel.irq.root import RootChip
+    from irqsim.kernel.irq.root import NmiChip, RootChip
     from irqsim.kernel.irq.spurious import Spurious
     from irqsim.kernel.irq.storm import StormDetector
     from irqsim.kernel.recorded import Recorded
@@ -96,6 +97,7 @@ class Cpu:
         "pending_timer_softirq",
         "preempt_count",
         "preempt_need_resched",
+        "psr_i",
         "rcuc",
         "rq",
         "since_ns",
@@ -129,6 +131,9 @@ class Cpu:
 
     # The processor's state, changed by the code that runs on this CPU.
     irqs_disabled: bool
+    """local_irq_disable(): PSTATE.I, or with pseudo_nmi a priority mask."""
+    psr_i: bool
+    """With pseudo_nmi: PSTATE.I, since an exception was taken; not even NMIs come through."""
     preempt_count: int
 
     # The scheduler's (kernel/sched.py); the flags may be set from other CPUs.
@@ -207,7 +212,7 @@ class Cpu:
         self.due_ns = 0
         self.since_ns = 0
         self.frames = []
-        self.irqs_disabled = False
+        self.irqs_disabled = self.psr_i = False
         self.preempt_count = 0
         self.tif_need_resched = False
         self.tif_need_resched_lazy = False
@@ -251,6 +256,7 @@ class Kernel:
         "gic",
         "hotplug",
         "hz",
+        "interrupt",
         "ipi",
         "irq_default_affinity",
         "irq_desc",
@@ -261,6 +267,7 @@ class Kernel:
         "netdev_budget",
         "netdev_budget_usecs",
         "next_pid",
+        "nmi_chip",
         "nohz",
         "noirqdebug",
         "now_ns",
@@ -285,6 +292,7 @@ class Kernel:
         "softirq_vec",
         "spurious",
         "storm",
+        "take_irq",
         "tasks",
         "tick_do_timer_cpu",
         "tick_ns",
@@ -320,6 +328,8 @@ class Kernel:
     """Which bits of preempt_count forbid to preempt or to sleep: all of them, or on PREEMPT_RT
     all but those of softirqs, which there belong to the task."""
     folds_need_resched: bool
+    take_irq: TakeIrq
+    """The processor: what an IRQ does by itself."""
     force_irqthreads: bool
     """`threadirqs`: handlers run in threads, softirqs of hard interrupts in ksoftirqd."""
     softirq_restart: int
@@ -329,6 +339,8 @@ class Kernel:
     noirqdebug: bool
     cpus: list[Cpu]
     gic: RootChip
+    nmi_chip: NmiChip | None
+    """The same with irqchip.gicv3_pseudo_nmi=1: interrupts are masked by priority."""
     domain: IrqDomain
     ipi: IpiTable
     queue: EventQueue
@@ -359,6 +371,10 @@ class Kernel:
     worker_pools: WorkerPools
     nr_objects: int
     """How many objects have an address in the trace."""
+
+    # kernel/entry.py's.
+    interrupt: Callable[[Kernel, Cpu], Path]
+    """The path of an IRQ exception."""
 
     # kernel/irq/spurious.py's, kernel/irq/storm.py's.
     spurious: Spurious

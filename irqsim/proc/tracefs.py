@@ -12,6 +12,7 @@ from typing import Final
 from attrs import frozen
 
 from irqsim.events import FIRST, NEVER, PRINT, Release, Tracepoint, release_number, tracepoints_in
+from irqsim.kernel.entry import log_exceptions
 from irqsim.kernel.state import Kernel
 from irqsim.kernel.trace import record, set_events, set_tracing_on
 from irqsim.proc.cpumask import read_number, read_switch
@@ -35,6 +36,8 @@ class Option:
     since: Release = FIRST
     until: Release = NEVER
     can_change: bool = False
+    is_ours: bool = False
+    """No real kernel has it: it is listed while it is on."""
 
 
 OPTIONS: Final = (
@@ -70,13 +73,14 @@ OPTIONS: Final = (
     Option("stacktrace"),
     Option("test_nop_accept"),
     Option("test_nop_refuse"),
+    Option("exceptions", can_change=True, is_ours=True),
 )
 """In the order of the file.
 
 Source: TRACE_FLAGS, kernel/trace/trace.h; nop_opts, kernel/trace/trace_nop.c.
 """
 
-SWITCHABLE: Final = ("irq-info", "record-tgid", "stacktrace", "latency-format")
+SWITCHABLE: Final = ("irq-info", "record-tgid", "stacktrace", "latency-format", "exceptions")
 """What `trace.options` of a scenario decides."""
 
 
@@ -113,15 +117,18 @@ def set_option(options: dict[str, bool], name: str, is_on: bool) -> None:
 
 
 def _trace_options(system: System, args: Args) -> str:
-    return "".join(f"{'' if on else 'no'}{name}\n" for name, on in system.options.items())
+    options = ((name, system.options[name]) for name in _option_names(system, args))
+    return "".join(f"{'' if on else 'no'}{name}\n" for name, on in options)
 
 
 def _write_trace_options(system: System, args: Args, text: str) -> None:
     write_options(system.options, text)
+    log_exceptions(system.kernel, system.options["exceptions"])
 
 
 def _option_names(system: System, args: Args) -> list[str]:
-    return list(system.options)
+    ours = [each.name for each in OPTIONS if each.is_ours]
+    return [name for name, is_on in system.options.items() if is_on or name not in ours]
 
 
 def _option(system: System, args: Args) -> str:
@@ -130,6 +137,7 @@ def _option(system: System, args: Args) -> str:
 
 def _write_option(system: System, args: Args, text: str) -> None:
     set_option(system.options, args[0], read_switch(text))
+    log_exceptions(system.kernel, system.options["exceptions"])
 
 
 # -- events ------------------------------------------------------------------------------

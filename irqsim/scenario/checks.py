@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from irqsim.kernel.irq.chip import GIC_PRIO_IRQON, GICD_INT_DEF_PRI
+from irqsim.kernel.release import release_named
 from irqsim.scenario.place import Place
 from irqsim.scenario.recorded_steps import NR_IPIS
 from irqsim.scenario.requests import check_requests, line_of, line_text
@@ -42,6 +44,7 @@ LINE_VERBS: Final = (
     "request_irq",
     "free_irq",
 )
+NMI_VERBS: Final = ("run", "ack", "return", "irq_work_queue", "trace_printk")
 IPI_WORDS: Final = tuple(f"IPI{number}" for number in range(NR_IPIS))
 DISARMS: Final = ("del_timer", "hrtimer_cancel")
 
@@ -92,10 +95,44 @@ def _check_pseudo_nmi(draft: Draft) -> None:
         for device, place in draft.devices():
             if device.nmi:
                 place.at("nmi").fault("request_nmi() returns -EINVAL without kernel.pseudo_nmi")
-    elif (machine.arch, machine.irqchip) != ("arm64", "gic-v3"):
-        draft.root.at("kernel").at("pseudo_nmi").fault(
+        return
+    place = draft.root.at("kernel").at("pseudo_nmi")
+    if (machine.arch, machine.irqchip) != ("arm64", "gic-v3"):
+        place.fault(
             f"needs arm64 with gic-v3, this machine is {machine.arch} with {machine.irqchip}"
         )
+    priorities = release_named(draft.spec.kernel.release).pseudo_nmi_priorities
+    if priorities is None:
+        place.fault(f"Linux {draft.spec.kernel.release} has none; they came with 5.1")
+    if draft.spec.replay.is_there:
+        place.fault("a replay has no pseudo-NMIs")
+    nmis = [device.name for device in draft.spec.devices if device.nmi]
+    for device, place in draft.devices():
+        lowest = priorities[2] if priorities is not None else 0
+        if device.priority != GICD_INT_DEF_PRI and not lowest <= device.priority < GIC_PRIO_IRQON:
+            place.at("priority").fault(
+                f"expected {lowest:#x} to {GIC_PRIO_IRQON - 1:#x}, got {device.priority:#x}: with "
+                "kernel.pseudo_nmi others are not masked, or always"
+            )
+        if device.nmi:
+            _check_nmi(device, place)
+    for body, place in _placed_bodies(draft):
+        for step in steps_of(body):
+            if step.verb in LINE_VERBS and step.args[0] in nmis:
+                place.fault(f"{step.verb!r}: the line of {step.args[0]!r} is an NMI's")
+
+
+def _check_nmi(device: DeviceSpec, place: Place) -> None:
+    """An NMI's handler may land anywhere: what takes a lock or wakes somebody it must not do."""
+    if not device.probe:
+        place.at("probe").fault("the line of an NMI is requested at the start")
+    if device.deadline is not None:
+        place.at("deadline").fault("the services of an NMI are not timed")
+    for step in steps_of(device.handler or ()):
+        if step.verb not in NMI_VERBS:
+            place.at("handler").fault(
+                f"{step.verb!r} in an NMI: it may only {', '.join(NMI_VERBS)}"
+            )
 
 
 def _check_lines(draft: Draft) -> None:

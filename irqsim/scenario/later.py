@@ -28,8 +28,6 @@ _ON: Final = (True,)
 
 LATER: Final[tuple[Later, ...]] = (
     Later("device.lpi", "message-signalled interrupts (LPI)"),
-    Later("device.nmi", "pseudo-NMIs", _ON),
-    Later("kernel.pseudo_nmi", "pseudo-NMIs", _ON),
     Later("trace.tracer", "this tracer", ("function", "function_graph", "irqsoff")),
     Later("trace.options", "stack traces", ("stacktrace",)),
     Later("command devmem", "access to the controller's registers"),

@@ -68,6 +68,7 @@ def check_requests(spec: ScenarioSpec, devices: Sequence[tuple[DeviceSpec, Place
                 is_chained=line in chained,
                 is_nested=device.gpio is not None and device.gpio[0] in nested,
                 is_oneshot_safe=device.lpi is not None,
+                supports_nmi=device.spi is not None or device.ppi is not None,
             ),
             bits_per_long=BITS_PER_LONG[spec.machine.arch],
             has_cond_oneshot=has_cond_oneshot,

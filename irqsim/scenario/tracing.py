@@ -12,7 +12,7 @@ from irqsim.scenario.kinds import Schema
 from irqsim.scenario.names import hint, shown
 from irqsim.scenario.place import Place
 
-OPTIONS: Final = ("irq-info", "record-tgid", "stacktrace", "latency-format")
+OPTIONS: Final = ("irq-info", "record-tgid", "stacktrace", "latency-format", "exceptions")
 DEFAULT_OPTIONS: Final = ("irq-info",)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from irqsim.hw.gic import Gic
 from irqsim.hw.intid import SPURIOUS
+from irqsim.hw.priority_masking import PriorityMaskingGic
 from irqsim.kernel.irq.handle import handle_percpu_devid_irq
 from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq.irqdomain import NR_IPI_SGIS, TIMER_PPIS, VIRTUAL_TIMER
@@ -20,6 +21,8 @@ from irqsim.kernel.state import Cpu, Kernel
 
 GICD_INT_DEF_PRI: Final = 0xA0
 DEFAULT_PMR_THRESHOLD: Final = 0xF0
+GIC_PRIO_IRQON: Final = 0xE0
+"""Since 5.10; before that it was 0xc0, and 0xf0 at first."""
 _IAR_INTID_MASK: Final = 0x3FF
 
 
@@ -27,8 +30,9 @@ class GicChip:
     """The root interrupt controller as Linux drives it."""
 
     __slots__ = (
-        "_gic", "_iar", "_nr_cpus", "has_eoi", "has_psci", "has_set_affinity", "has_set_type",
-        "loops", "name", "prints_itself",
+        "_gic", "_iar", "_nmi", "_nmi_priority", "_nr_cpus", "has_eoi", "has_psci",
+        "has_set_affinity", "has_set_type", "loops", "name", "pmr_off", "pmr_on", "prints_itself",
+        "priority",
     )  # fmt: skip
 
     name: str
@@ -38,9 +42,25 @@ class GicChip:
     has_set_type: bool
     loops: bool
     has_psci: bool
+    priority: int
+    """Of every interrupt that is no NMI, unless somebody gives it another."""
+    pmr_on: int
+    pmr_off: int
 
-    def __init__(self, gic: Gic, nr_cpus: int, gicv3_loops: bool) -> None:
-        """Program the controller as the driver's probe and its CPU bring-up do."""
+    def __init__(
+        self,
+        gic: Gic,
+        nr_cpus: int,
+        gicv3_loops: bool,
+        priorities: tuple[int, int, int] | None = None,
+    ) -> None:
+        """Program the controller as the driver's probe and its CPU bring-up do.
+
+        `priorities` None: interrupts are not masked by priority; see Release.
+        """
+        self.priority, self._nmi_priority, self.pmr_off = priorities or (GICD_INT_DEF_PRI, 0, 0)
+        self.pmr_on = 0 if priorities is None else GIC_PRIO_IRQON
+        self._nmi = gic.nmi if isinstance(gic, PriorityMaskingGic) else [False] * nr_cpus
         self._gic = gic
         self._iar = [SPURIOUS] * nr_cpus
         self._nr_cpus = nr_cpus
@@ -52,11 +72,14 @@ class GicChip:
         gic.set_distributor_enabled(True)
         for pe in range(nr_cpus):
             for intid in range(32):
-                gic.set_priority(intid, GICD_INT_DEF_PRI, pe)
+                gic.set_priority(intid, self.priority, pe)
                 gic.set_group(intid, 1, pe)
             for intid in range(8):
                 gic.set_enabled(intid, True, pe)
-            gic.set_pmr(pe, DEFAULT_PMR_THRESHOLD)
+            gic.set_pmr(pe, self.pmr_on or DEFAULT_PMR_THRESHOLD)
+            if priorities is not None:
+                assert isinstance(gic, PriorityMaskingGic)
+                gic.set_masked_pmr(pe, self.pmr_off)
             gic.set_bpr(pe, 0)
             gic.set_group_enabled(pe, True)
 
@@ -76,10 +99,17 @@ class GicChip:
         for pe in range(self._nr_cpus if desc.percpu else 1):
             self._gic.set_priority(desc.hwirq, priority, pe)
 
+    def irq_nmi_setup(self, desc: IrqDesc) -> None:
+        """Let a line through where interrupts are masked.
+
+        Source: drivers/irqchip/irq-gic-v3.c: gic_irq_nmi_setup.
+        """
+        self.set_priority(desc, self._nmi_priority)
+
     def init_spi(self, desc: IrqDesc) -> None:
         """What the driver's probe leaves in an SPI's registers."""
         self._gic.set_group(desc.hwirq, 1)
-        self._gic.set_priority(desc.hwirq, GICD_INT_DEF_PRI)
+        self._gic.set_priority(desc.hwirq, self.priority)
 
     def enable_percpu(self, desc: IrqDesc, pe: int) -> None:
         """enable_percpu_irq() on one CPU."""
@@ -98,6 +128,10 @@ class GicChip:
         self._gic.set_group_enabled(pe, on)
 
     # What the root handler and the flow handlers ask.
+
+    def has_nmi(self, cpu: Cpu) -> bool:
+        """Whether what acknowledge() would give is a pseudo-NMI."""
+        return self._nmi[cpu.number]
 
     def acknowledge(self, cpu: Cpu) -> int:
         """Read IAR: the INTID to serve now, or one of 1020 to 1023."""

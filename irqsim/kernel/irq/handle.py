@@ -9,6 +9,8 @@ Source: kernel/irq/chip.c, kernel/irq/handle.c.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from irqsim.kernel.irq.irqdesc import (
     IRQ_HANDLED,
     IRQ_NONE,
@@ -74,6 +76,37 @@ def handle_percpu_devid_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
         text = f"Spurious and unmasked percpu IRQ{desc.irq} on CPU{cpu.number}"
         printk_once(k, KERN_ERR, "handle_percpu_devid_irq", text)
     desc.chip.irq_eoi(cpu, desc)
+
+
+def handle_fasteoi_nmi(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
+    """A pseudo-NMI: no lock could be taken, so there is one action and no state.
+
+    It is counted by CPU only, and whether anybody handled it does not matter.
+    Source: kernel/irq/chip.c: handle_fasteoi_nmi.
+    """
+    desc.kstat_irqs[cpu.number] += 1
+    action = desc.actions[0]
+    trace(k, cpu, action.entry_event)
+    yield k.cost.irq_handler
+    result = yield from action.handler(k, cpu, action)
+    trace(k, cpu, action.exit_events[result != IRQ_NONE])
+    desc.chip.irq_eoi(cpu, desc)
+
+
+def handle_percpu_devid_fasteoi_nmi(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
+    """The same of a line that each CPU has for itself.
+
+    Source: kernel/irq/chip.c: handle_percpu_devid_fasteoi_nmi.
+    """
+    return handle_fasteoi_nmi(k, cpu, desc)
+
+
+def nmi_flow(desc: IrqDesc) -> Callable[[Kernel, Cpu, IrqDesc], Path]:
+    """The flow handler of a line that becomes an NMI.
+
+    Source: drivers/irqchip/irq-gic-v3.c: gic_irq_nmi_setup.
+    """
+    return handle_percpu_devid_fasteoi_nmi if desc.percpu else handle_fasteoi_nmi
 
 
 def handle_level_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:

@@ -175,6 +175,7 @@ class IrqDesc:
         "is_chained",
         "is_level",
         "is_nested",
+        "is_nmi",
         "istate",
         "kstat_irqs",
         "last_unhandled",
@@ -214,6 +215,8 @@ class IrqDesc:
     irqs_disabled: bool
     """IRQD_IRQ_DISABLED."""
     is_level: bool
+    is_nmi: bool
+    """IRQS_NMI: requested with request_nmi()."""
     affinity: tuple[int, ...]
     affinity_set: bool
     """IRQD_AFFINITY_SET: somebody chose the affinity; else the default one holds."""
@@ -268,6 +271,7 @@ class IrqDesc:
         self.depth = 1
         self.irqs_disabled = True
         self.is_level = True
+        self.is_nmi = False
         self.affinity = tuple(range(nr_cpus))
         self.effective_cpu = 0
         self.no_balancing = percpu

@@ -21,6 +21,7 @@ from irqsim.kernel.irq.request import ExistingAction, Line, Refusal, Request, ch
 from irqsim.kernel.irq.resend import check_irq_resend
 from irqsim.kernel.irq.settings import (
     IRQF_NO_AUTOEN,
+    IRQF_NO_THREAD,
     IRQF_NOBALANCING,
     IRQF_ONESHOT,
     IRQF_PERCPU,
@@ -88,6 +89,27 @@ def setup_irq(
         desc.istate &= ~IRQS_SPURIOUS_DISABLED
         _enable_irq(k, desc)
     return None
+
+
+def request_nmi(
+    k: Kernel,
+    desc: IrqDesc,
+    action: IrqAction,
+    is_level: bool,
+    flow: Callable[[Kernel, Cpu, IrqDesc], Path],
+) -> None:
+    """Install the handler of a pseudo-NMI and enable it, as its driver does at once.
+
+    The scenario's reader has asked whether the kernel would refuse it.
+    Source: kernel/irq/manage.c: request_nmi, enable_nmi; request_percpu_nmi.
+    """
+    assert k.nmi_chip is not None and not desc.actions
+    desc.requested = desc.is_nmi = True
+    action.flags |= IRQF_NO_THREAD | IRQF_NOBALANCING | IRQF_PERCPU
+    k.nmi_chip.irq_nmi_setup(desc)
+    desc.handle_irq = flow
+    desc.actions = (action,)
+    _start_line(k, desc, action, is_level)
 
 
 def _start_line(k: Kernel, desc: IrqDesc, action: IrqAction, is_level: bool) -> None:

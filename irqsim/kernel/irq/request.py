@@ -84,6 +84,8 @@ class Line:
     is_chained: bool = False
     is_nested: bool = False
     is_oneshot_safe: bool = False
+    supports_nmi: bool = True
+    """The chip has IRQCHIP_SUPPORTS_NMI, and no other is above it."""
 
 
 def check_request(
@@ -157,6 +159,8 @@ def _refuse_arguments(new: Request, line: Line) -> Refusal | None:
     flags = new.flags
     if new.is_nmi and flags & (IRQF_SHARED | IRQF_COND_SUSPEND | IRQF_IRQPOLL):
         return Refusal("EINVAL", "an NMI cannot have IRQF_SHARED")
+    if new.is_nmi and not line.supports_nmi:
+        return Refusal("EINVAL", "only the GICv3's own SPIs and PPIs can be NMIs")
     if new.is_nmi and (new.has_thread or not new.has_handler):
         return Refusal("EINVAL", "an NMI has a handler and no thread")
     if flags & IRQF_SHARED and flags & IRQF_NO_AUTOEN:

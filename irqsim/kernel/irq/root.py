@@ -18,6 +18,20 @@ FIRST_SPECIAL: Final = 1020
 """From here on what acknowledge() returns is no interrupt."""
 
 
+class NmiChip(Protocol):
+    """A root controller that masks interrupts by priority, and has NMIs that come through."""
+
+    pmr_on: int
+    """What PMR is while interrupts are on, and while they are off."""
+    pmr_off: int
+
+    def irq_nmi_setup(self, desc: IrqDesc) -> None:
+        """Let a line through where interrupts are masked."""
+
+    def has_nmi(self, cpu: Cpu) -> bool:
+        """Whether what acknowledge() would give is an NMI."""
+
+
 class RootChip(Protocol):
     """The driver of a root controller.  `domain` of the kernel has its numbers."""
 
