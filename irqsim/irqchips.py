@@ -83,11 +83,8 @@ class GicBoard:
         hwirq = FIRST_PPI + ppi if ppi is not None else FIRST_SPI + (spec.spi or 0)
         percpu = ppi is not None
         flow = handle_percpu_devid_irq if percpu else handle_fasteoi_irq
-        is_new = hwirq not in k.domain.descs
         irq = spec.irq if isinstance(spec, DeviceSpec) else None
         desc = k.domain.create_mapping(k, hwirq, self._chip, flow, percpu, irq)
-        if is_new and not percpu:
-            self._chip.init_spi(desc)
         if isinstance(spec, DeviceSpec) and spec.priority != GICD_INT_DEF_PRI:
             self._chip.set_priority(desc, spec.priority)
         return desc, self.gic

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Final
 
+from irqsim.devmem import devmem
 from irqsim.errors import IrqsimError
 from irqsim.events import Record, Tracepoint
 from irqsim.kernel.printk import format_line
@@ -53,6 +54,9 @@ PREEMPT_MODELS: Final = {
 
 Source: print_trace_header(), kernel/trace/trace.c.
 """
+
+TERMINAL: Final = "devmem"
+"""The snapshot of what `devmem` was told and said at an instant."""
 
 Progress = Callable[[int, int | None], None]
 """Told how far the run is, and how far it goes (None: nobody knows), in ns."""
@@ -246,9 +250,24 @@ class Simulation:
         if command.verb == "cat":
             text = self.files.read(command.path)
             self.snapshots.append((now_ns, command.path, text))
+        elif command.verb == "devmem":
+            said = devmem(self.machine.gic, self._shell_cpu(), command)
+            self._keep_terminal(now_ns, f"# {command.source}\n{said}")
+            if said:
+                self._console(f"irqsim: at {seconds(now_ns)}: {command.source}: {said.rstrip()}")
         else:
             assert command.verb == "echo", command.verb
             self.files.write(command.path, command.text, command.append)
+
+    def _shell_cpu(self) -> int:
+        return online_cpus(self.kernel)[0]
+
+    def _keep_terminal(self, now_ns: int, text: str) -> None:
+        """Keep what was typed at an instant, and what it printed, as one snapshot."""
+        before = ""
+        if self.snapshots and self.snapshots[-1][:2] == (now_ns, TERMINAL):
+            before = self.snapshots.pop()[2]
+        self.snapshots.append((now_ns, TERMINAL, before + text))
 
     def _take(self, records: list[Record]) -> None:
         self._recording.add(records)

@@ -78,6 +78,10 @@ from tests.scenarios import device, fault_of, faults_of
             '[machine]\nirqchip = "gic-v2"\n[[device]]\nname = "a"\nlpi = 8192',
             "5: device[0].lpi: gic-v2 has no LPIs",
         ),
+        (
+            '[machine]\nirqchip = "bcm2836"\n[[at]]\ntime = 1\ndo = ["devmem 0x8000000"]',
+            "5: at[0].do: the registers of bcm2836 are not simulated",
+        ),
         ('[[device]]\nname = "a"\nbank = [1, 3]', "3: device[0].bank: gic-v3 has no such line"),
         ('[[device]]\nname = "a"\nbank = [0, 8]', "expected a bit of bank 0 (0 to 7), got 8"),
         ('[[device]]\nname = "a"\nbank = [3, 1]', "expected a bank (0 to 2), got 3"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from irqsim.events import PRINT, Record
-from tests.simulations import BUSY, TRACING, at, simulate
+from tests.simulations import BUSY, TRACING, Outcome, at, simulate
 
 
 def served_on(records: list[Record], name: str) -> list[tuple[int, int]]:
@@ -231,3 +231,99 @@ run = ["request_irq late", "request_irq bound"]
 def test_bringing_up_a_cpu_that_is_up_is_nothing() -> None:
     outcome = simulate(BUSY + at("1ms", "echo 1 > /sys/devices/system/cpu/cpu1/online"))
     assert outcome.console == []
+
+
+# --- devmem -----------------------------------------------------------------------------------
+
+ISPENDR_OF_ETH0 = "0x8000204 32 0x1000000"  # GICD_ISPENDR1, bit 24: SPI 24
+ICENABLER_OF_ETH0 = "0x8000184 32 0x1000000"
+ISENABLER_OF_ETH0 = "0x8000104 32 0x1000000"
+ETH0 = '[[device]]\nname = "eth0"\nspi = 24\narrivals = ["20ms"]\nhandler = ["run 4us"]\n'
+
+
+def registers(outcome: Outcome) -> list[str]:
+    """What devmem printed, line by line, without what was typed."""
+    texts = [text for _, path, text in outcome.sim.snapshots if path == "devmem"]
+    return [line for text in texts for line in text.splitlines() if line[0] != "#"]
+
+
+def test_devmem_prints_as_many_digits_as_its_width_has() -> None:
+    outcome = simulate(
+        ETH0
+        + at(
+            "1ms",
+            "devmem 0x8000438 8",
+            "devmem 0x8000438 32",
+            "devmem 0x8000438",
+            "devmem 134217732",
+            "devmem 0x80061c0 64",
+            "devmem 0x8000438 16",
+        )
+    )
+    assert registers(outcome) == [
+        "0xA0", "0xA0A0A0A0", "0xA0A0A0A0", "0x007A001F", "0x0000000000000000", "0x0000",
+    ]  # fmt: skip
+    assert outcome.console[0] == "irqsim: at 0.001000: devmem 0x8000438 8: 0xA0"
+
+
+def test_devmem_makes_an_interrupt_pending() -> None:
+    outcome = simulate(ETH0 + at("1ms", f"devmem {ISPENDR_OF_ETH0}", "devmem 0x8000204"))
+    assert served_on(outcome.records, "eth0") == [(1, 0), (20, 0)]
+    assert registers(outcome) == ["0x01000000"]
+    assert outcome.sim.snapshots[0][2].startswith(f"# devmem {ISPENDR_OF_ETH0}\n# devmem 0x8000")
+
+
+def test_devmem_stops_an_interrupt_and_lets_it_through_again() -> None:
+    """ICENABLER holds it back behind the kernel's back; ISENABLER delivers what waits."""
+    outcome = simulate(
+        ETH0
+        + at("10ms", f"devmem {ICENABLER_OF_ETH0}")
+        + at("25ms", "devmem 0x8000204", f"devmem {ISENABLER_OF_ETH0}")
+    )
+    assert served_on(outcome.records, "eth0") == [(25, 0)]
+    assert registers(outcome) == ["0x01000000"]
+
+
+def test_devmem_shows_what_the_kernel_programs() -> None:
+    """Enabled, its priority, and the CPU that it goes to; then it moves."""
+    route, enabled = "devmem 0x80061c0 64", "devmem 0x8000104"
+    outcome = simulate(
+        ETH0
+        + at("1ms", enabled, "devmem 0x8000438 8", route)
+        + at("2ms", "echo 4 > /proc/irq/eth0/smp_affinity", route)
+    )
+    assert registers(outcome) == ["0x01000000", "0xA0", f"0x{0:016X}", f"0x{2:016X}"]
+
+
+def test_devmem_reaches_the_private_interrupts_of_the_shells_cpu() -> None:
+    """GICv2: banked, CPU 0's; GICv3: each redistributor at its address.  27 is the timer."""
+    base = '[machine]\nirqchip = "gic-v2"\n' + ETH0
+    outcome = simulate(base + at("1ms", "devmem 0x8000100", "devmem 0x8000800", "devmem 0x8010004"))
+    assert registers(outcome) == ["0x080000FF", "0x01010101", "0x000000F0"]
+    outcome = simulate(ETH0 + at("1ms", "devmem 0x80b0100", "devmem 0x80f0100", "devmem 0x8000100"))
+    assert registers(outcome) == ["0x080000FF", "0x080000FF", "0x00000000"]
+
+
+@pytest.mark.parametrize("address", ["0x8000001", "0x9000000", "0x8010000 64", "0x80000 16 1"])
+def test_devmem_where_nothing_answers_is_a_bus_error(address: str) -> None:
+    """An address that is not aligned or not the controller's; the run goes on."""
+    outcome = simulate(ETH0 + at("1ms", f"devmem {address}"))
+    assert outcome.console == [f"irqsim: at 0.001000: devmem {address}: Bus error"]
+    assert served_on(outcome.records, "eth0") == [(20, 0)]
+
+
+def test_an_interrupt_that_nobody_has_mapped_is_ended_with_a_warning() -> None:
+    """SPI 32, enabled behind the kernel's back: GICv3's driver says so, once."""
+    strange = at("1ms", "devmem 0x8000108 32 1", "devmem 0x8000208 32 1")
+    outcome = simulate(ETH0 + strange + at("2ms", "devmem 0x8000208 32 1"))
+    assert outcome.sim.dmesg().count("Unexpected interrupt (irqnr 64)") == 1
+    assert served_on(outcome.records, "eth0") == [(20, 0)]
+
+
+def test_a_gicv2_is_left_with_an_active_interrupt() -> None:
+    """Its driver does not end what it does not know: the CPU takes no interrupt any more."""
+    base = '[machine]\nirqchip = "gic-v2"\n' + ETH0
+    strange = at("1ms", "devmem 0x8000108 32 1", "devmem 0x8000208 32 1")
+    outcome = simulate(base + strange + at("25ms", "devmem 0x8000308", "devmem 0x8010014"))
+    assert served_on(outcome.records, "eth0") == []
+    assert registers(outcome) == ["0x00000001", "0x000000A0"]

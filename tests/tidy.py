@@ -25,7 +25,8 @@ _LOWER: Final = (*_LAYER_0, *_LAYER_1)
 _MODEL: Final = (*_LOWER, "hw", "kernel", "scenario")
 _AROUND: Final = ("proc", "trace", "recording")
 _ALL: Final = (
-    *_MODEL, "engine", "irqchips", "boot", "machine", *_AROUND, "simulation", "analysis", "cli",
+    *_MODEL, "engine", "irqchips", "boot", "machine", *_AROUND, "devmem", "simulation",
+    "analysis", "cli",
 )  # fmt: skip
 
 # Who may import whom: the longest prefix of a module's name decides.
@@ -55,8 +56,9 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
     "irqsim.analysis.explain": (*_MODEL, "machine", "analysis"),
     "irqsim.analysis.sweep": (*_MODEL, "machine", "analysis"),
     # Between the machine and the command line.
+    "irqsim.devmem": _MODEL,
     "irqsim.recording": (*_LOWER, "trace", "recording"),
-    "irqsim.simulation": (*_MODEL, "machine", *_AROUND, "simulation"),
+    "irqsim.simulation": (*_MODEL, "machine", *_AROUND, "devmem", "simulation"),
     "irqsim.cli": _ALL,
 }
 

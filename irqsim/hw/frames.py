@@ -156,8 +156,8 @@ def _set_gicd_ctlr(gic: Gic, pe: int, number: int, value: int) -> None:
     if gic.version == 2:
         gic.set_distributor_enabled(value & 1 != 0)
     else:
-        gic.distributor.is_group0_enabled = value & 1 != 0
         gic.set_distributor_enabled(value & 2 != 0)
+        gic.distributor.is_group0_enabled = value & 1 != 0
 
 
 def _gicd_typer(gic: Gic, pe: int, number: int) -> int:

@@ -257,7 +257,7 @@ class Gic:
 
     def set_distributor_enabled(self, on: bool) -> None:
         """Forward interrupts at all (GICD_CTLR).  State is kept up either way."""
-        self.distributor.is_enabled = on
+        self.distributor.is_enabled = self.distributor.is_group0_enabled = on
         for pe in range(self.nr_pes):
             self.cpus[pe].is_forwarding = on
             self._update_cpu(pe)

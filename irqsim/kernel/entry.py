@@ -17,7 +17,7 @@ from __future__ import annotations
 from irqsim.kernel.cpuidle import leave_idle
 from irqsim.kernel.exceptions import logging_exceptions
 from irqsim.kernel.irq.ipi import ipi_work
-from irqsim.kernel.irq.root import FIRST_SPECIAL, NmiChip
+from irqsim.kernel.irq.root import NO_IRQ, NmiChip
 from irqsim.kernel.preempt import HARDIRQ_OFFSET, IN_INTERRUPT_MASK, NMI_OFFSET, PREEMPT_OFFSET
 from irqsim.kernel.sched import fold_need_resched, may_be_preempted, need_resched, schedule
 from irqsim.kernel.softirq import (
@@ -63,19 +63,22 @@ def interrupt(k: Kernel, cpu: Cpu) -> Path:
     if nmis is not None:
         if is_nmi:
             yield from _handle_nmi(k, cpu, hwirq)
-            hwirq = FIRST_SPECIAL
+            hwirq = NO_IRQ
         # PMR is now what masks interrupts, and NMIs come through again.
         cpu.psr_i = False
         yield 0
-    while hwirq < FIRST_SPECIAL:
-        desc = descs[hwirq]
-        yield from desc.handle_irq(k, cpu, desc)
+    while hwirq < NO_IRQ:
+        desc = descs.get(hwirq)
+        if desc is not None:
+            yield from desc.handle_irq(k, cpu, desc)
+        else:
+            gic.unexpected(k, cpu, hwirq)
         if k.recorded is not None:
             yield from k.recorded.after_handlers(cpu)
         if not gic.loops:
             break
         hwirq = gic.acknowledge(cpu)
-        if hwirq < FIRST_SPECIAL:
+        if hwirq < NO_IRQ:
             yield k.cost.irq_entry
 
     # What it was: also where a handler slept, which has set it to 0.
@@ -115,19 +118,22 @@ def interrupt_before_5_16(k: Kernel, cpu: Cpu) -> Path:
     if nmis is not None:
         cpu.psr_i = False
         yield 0
-    while hwirq < FIRST_SPECIAL:
+    while hwirq < NO_IRQ:
         ipi = -1 if k.release.ipi_is_irq else gic.take_ipi(cpu, hwirq)
         if ipi >= 0:
             yield from _handle_ipi(k, cpu, ipi)
         else:
             count = _irq_enter(k, cpu)
-            desc = k.domain.descs[hwirq]
-            yield from desc.handle_irq(k, cpu, desc)
+            desc = k.domain.descs.get(hwirq)
+            if desc is not None:
+                yield from desc.handle_irq(k, cpu, desc)
+            else:
+                gic.unexpected(k, cpu, hwirq)
             yield from _irq_exit(k, cpu, count)
         if not gic.loops:
             break
         hwirq = gic.acknowledge(cpu)
-        if hwirq < FIRST_SPECIAL:
+        if hwirq < NO_IRQ:
             yield k.cost.irq_entry
     yield k.cost.irq_exit
     if cpu.tif_need_resched or cpu.tif_need_resched_lazy:
@@ -161,8 +167,11 @@ def _nmi_from_irqs_off(k: Kernel, cpu: Cpu, nmis: NmiChip) -> Path:
 def _handle_nmi(k: Kernel, cpu: Cpu, hwirq: int) -> Path:
     """Source: include/linux/hardirq.h: nmi_enter; irq-gic-v3.c: __gic_handle_nmi."""
     cpu.preempt_count += NMI_OFFSET + HARDIRQ_OFFSET
-    desc = k.domain.descs[hwirq]
-    yield from desc.handle_irq(k, cpu, desc)
+    desc = k.domain.descs.get(hwirq)
+    if desc is not None:
+        yield from desc.handle_irq(k, cpu, desc)
+    else:
+        k.gic.unexpected(k, cpu, hwirq)
     cpu.preempt_count -= NMI_OFFSET + HARDIRQ_OFFSET
 
 

@@ -212,6 +212,14 @@ def _check_line(device: DeviceSpec, key: str, irqchip: str, draft: Draft, place:
                 place.fault(f"expected a line of {name!r} (0 to {gpio.lines - 1}), got {line}")
 
 
+def _check_devmem(draft: Draft) -> None:
+    irqchip = draft.spec.machine.irqchip
+    if irqchip == "bcm2836":
+        for at, place in draft.members("at", draft.spec.ats):
+            if any(command.verb == "devmem" for command in at.commands):
+                place.at("do").fault(f"the registers of {irqchip} are not simulated")
+
+
 def _check_irqs(draft: Draft) -> None:
     """A number belongs to one line, and a line has one number."""
     line_with: dict[int, object] = {}
@@ -358,6 +366,7 @@ def _check_request(draft: Draft) -> None:
 RULES: Final[tuple[tuple[Callable[[Draft], None], tuple[str, ...]], ...]] = (
     (_check_cpus, ("machine",)),
     (_check_pseudo_nmi, ("machine", "kernel")),
+    (_check_devmem, ("machine", "at")),
     (_check_lines, ("machine",)),
     (_check_gpios, ("machine",)),
     (_check_irqs, ()),

@@ -30,7 +30,6 @@ LATER: Final[tuple[Later, ...]] = (
     Later("device.lpi", "message-signalled interrupts (LPI)"),
     Later("trace.tracer", "this tracer", ("function", "function_graph", "irqsoff")),
     Later("trace.options", "stack traces", ("stacktrace",)),
-    Later("command devmem", "access to the controller's registers"),
 )
 
 

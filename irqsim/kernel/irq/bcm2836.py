@@ -37,7 +37,7 @@ from irqsim.kernel.irq.handle import handle_level_irq, handle_percpu_devid_irq
 from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq.irqdomain import IrqDomain
 from irqsim.kernel.irq.manage import irq_set_chained_handler
-from irqsim.kernel.irq.root import FIRST_SPECIAL
+from irqsim.kernel.irq.root import NO_IRQ
 from irqsim.kernel.state import Cpu, Kernel, Path
 
 NR_IPIS: Final = 32
@@ -198,7 +198,11 @@ class Bcm2836Chip:
         pending = self._local.irq_pending(cpu.number)
         if self._is_downstream and pending >> MAILBOX0 & 1:
             return MAILBOX0
-        return _lowest(pending) if pending else FIRST_SPECIAL
+        return _lowest(pending) if pending else NO_IRQ
+
+    def unexpected(self, k: Kernel, cpu: Cpu, hwirq: int) -> None:
+        """All of its sources are mapped."""
+        raise AssertionError(hwirq)
 
     def take_ipi(self, cpu: Cpu, hwirq: int) -> int:
         """The lowest bit of mailbox 0, which is cleared; -1 for what is no mailbox."""

@@ -12,27 +12,29 @@ from __future__ import annotations
 from typing import Final
 
 from irqsim.hw.gic import Gic
-from irqsim.hw.intid import SPURIOUS
+from irqsim.hw.intid import SPI_BASE, SPURIOUS, is_special
 from irqsim.hw.priority_masking import PriorityMaskingGic
 from irqsim.kernel.irq.handle import handle_percpu_devid_irq
 from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq.irqdomain import NR_IPI_SGIS, TIMER_PPIS, VIRTUAL_TIMER
+from irqsim.kernel.irq.root import NO_IRQ
+from irqsim.kernel.printk import warn_once
 from irqsim.kernel.state import Cpu, Kernel
 
 GICD_INT_DEF_PRI: Final = 0xA0
 DEFAULT_PMR_THRESHOLD: Final = 0xF0
 GIC_PRIO_IRQON: Final = 0xE0
 """Since 5.10; before that it was 0xc0, and 0xf0 at first."""
-_IAR_INTID_MASK: Final = 0x3FF
+_IAR_INTID_MASK: Final = {2: 0x3FF, 3: 0xFF_FFFF}
 
 
 class GicChip:
     """The root interrupt controller as Linux drives it."""
 
     __slots__ = (
-        "_gic", "_iar", "_nmi", "_nmi_priority", "_nr_cpus", "has_eoi", "has_psci",
-        "has_set_affinity", "has_set_type", "loops", "name", "pmr_off", "pmr_on", "prints_itself",
-        "priority",
+        "_gic", "_iar", "_intid_mask", "_nmi", "_nmi_priority", "_nr_cpus", "has_eoi",
+        "has_psci", "has_set_affinity", "has_set_type", "loops", "name", "pmr_off", "pmr_on",
+        "prints_itself", "priority",
     )  # fmt: skip
 
     name: str
@@ -63,6 +65,7 @@ class GicChip:
         self._nmi = gic.nmi if isinstance(gic, PriorityMaskingGic) else [False] * nr_cpus
         self._gic = gic
         self._iar = [SPURIOUS] * nr_cpus
+        self._intid_mask = _IAR_INTID_MASK[gic.version]
         self._nr_cpus = nr_cpus
         self.name = "GICv3" if gic.version == 3 else "GIC-0"
         self.prints_itself = gic.version == 2
@@ -70,6 +73,11 @@ class GicChip:
         self.has_eoi = self.has_set_affinity = self.has_set_type = True
         self.loops = gic.version == 2 or gicv3_loops
         gic.set_distributor_enabled(True)
+        for intid in range(SPI_BASE, gic.nr_intids):
+            gic.set_group(intid, 1)
+            gic.set_priority(intid, self.priority)
+            if gic.version == 2:
+                gic.set_targets(intid, 1)
         for pe in range(nr_cpus):
             for intid in range(32):
                 gic.set_priority(intid, self.priority, pe)
@@ -106,11 +114,6 @@ class GicChip:
         """
         self.set_priority(desc, self._nmi_priority)
 
-    def init_spi(self, desc: IrqDesc) -> None:
-        """What the driver's probe leaves in an SPI's registers."""
-        self._gic.set_group(desc.hwirq, 1)
-        self._gic.set_priority(desc.hwirq, self.priority)
-
     def enable_percpu(self, desc: IrqDesc, pe: int) -> None:
         """enable_percpu_irq() on one CPU."""
         self._gic.set_edge(desc.hwirq, not desc.is_level, pe)
@@ -134,11 +137,28 @@ class GicChip:
         return self._nmi[cpu.number]
 
     def acknowledge(self, cpu: Cpu) -> int:
-        """Read IAR: the INTID to serve now, or one of 1020 to 1023."""
+        """Read IAR: the INTID to serve now, or NO_IRQ."""
         number = cpu.number
         iar = self._gic.acknowledge(number)
         self._iar[number] = iar
-        return iar & _IAR_INTID_MASK
+        intid = iar & self._intid_mask
+        return NO_IRQ if is_special(intid) else intid
+
+    def unexpected(self, k: Kernel, cpu: Cpu, hwirq: int) -> None:
+        """Somebody has enabled it behind the kernel's back.
+
+        The driver of a GICv3 warns and ends it.  That of a GICv2 does not: it stays active, and
+        this CPU takes no interrupt of its priority any more.
+        Source: drivers/irqchip/irq-gic-v3.c: gic_deactivate_unhandled and its callers;
+        irq-gic.c: gic_handle_irq; kernel/irq/irqdesc.c: __handle_domain_irq.
+        Differs: what ack_bad_irq() counts and 32-bit ARM prints of it, until 5.15, is left out.
+        """
+        if self._gic.version == 3:
+            text = f"Unexpected interrupt (irqnr {hwirq})"
+            if k.release.enters_each_irq:
+                text = "Unexpected interrupt received!"
+            warn_once(k, cpu, "drivers/irqchip/irq-gic-v3.c gic_handle_irq", text)
+            self._gic.end_of_interrupt(cpu.number, self._iar[cpu.number])
 
     def irq_eoi(self, cpu: Cpu, desc: IrqDesc) -> None:
         """Write EOIR for a line: its number, and of an SGI the sender as well.
@@ -148,7 +168,7 @@ class GicChip:
         Source: drivers/irqchip/irq-gic.c: gic_eoi_irq; irq-gic-v3.c: gic_eoi_irq.
         """
         number, iar = cpu.number, self._iar[cpu.number]
-        own = iar & _IAR_INTID_MASK == desc.hwirq
+        own = iar & self._intid_mask == desc.hwirq
         self._gic.end_of_interrupt(number, iar if own else desc.hwirq)
 
     def take_ipi(self, cpu: Cpu, hwirq: int) -> int:

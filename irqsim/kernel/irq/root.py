@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from irqsim.kernel.irq.irqdesc import IrqDesc
     from irqsim.kernel.state import Cpu, Kernel
 
-FIRST_SPECIAL: Final = 1020
-"""From here on what acknowledge() returns is no interrupt."""
+NO_IRQ: Final = 1 << 24
+"""What acknowledge() returns where there is none; no interrupt's number is as large."""
 
 
 class NmiChip(Protocol):
@@ -49,7 +49,10 @@ class RootChip(Protocol):
         """Map what else is mapped at boot; the lines that the architected timer requests."""
 
     def acknowledge(self, cpu: Cpu) -> int:
-        """The hwirq to serve now, or FIRST_SPECIAL and above: none."""
+        """The hwirq to serve now, or NO_IRQ."""
+
+    def unexpected(self, k: Kernel, cpu: Cpu, hwirq: int) -> None:
+        """Do what the driver does with an interrupt that nobody has mapped."""
 
     def take_ipi(self, cpu: Cpu, hwirq: int) -> int:
         """Where IPIs are no interrupts, the number of the IPI that this is, taken; or -1."""
