@@ -260,24 +260,24 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "handlers run with interrupts on", HANDLE,
         "        result = yield from action.handler(k, cpu, action)\n"
-        "        trace(k, cpu, action.exit_events[result])\n"
+        "        trace(k, cpu, action.exit_events[result != IRQ_NONE])\n"
         "        if not cpu.irqs_disabled:\n",
         "        cpu.irqs_disabled = False\n"
         "        result = yield from action.handler(k, cpu, action)\n"
         "        cpu.irqs_disabled = True\n"
-        "        trace(k, cpu, action.exit_events[result])\n"
+        "        trace(k, cpu, action.exit_events[result != IRQ_NONE])\n"
         "        if not cpu.irqs_disabled:\n",
         ("hard_interrupts_keep_interrupts_off",),
     ),
     Mutant(
         "handlers are interrupted", HANDLE,
         "        result = yield from action.handler(k, cpu, action)\n"
-        "        trace(k, cpu, action.exit_events[result])\n"
+        "        trace(k, cpu, action.exit_events[result != IRQ_NONE])\n"
         "        if not cpu.irqs_disabled:\n",
         "        cpu.irqs_disabled = False\n"
         "        result = yield from action.handler(k, cpu, action)\n"
         "        cpu.irqs_disabled = True\n"
-        "        trace(k, cpu, action.exit_events[result])\n"
+        "        trace(k, cpu, action.exit_events[result != IRQ_NONE])\n"
         "        if not cpu.irqs_disabled:\n",
         ("hard_interrupts_do_not_nest",),
     ),
@@ -288,7 +288,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "the EOI comes before the handlers", HANDLE,
-        "    if desc.inprogress:\n        desc.chip.irq_eoi(cpu, desc)\n        return\n",
+        "        if not is_polled:\n            desc.chip.irq_eoi(cpu, desc)\n            return\n",
         "    desc.chip.irq_eoi(cpu, desc)\n",
         ("a_line_runs_on_one_cpu_at_a_time",),
     ),
@@ -299,18 +299,21 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "the interrupt is left after the switch", ENTRY,
-        "    cpu.preempt_count -= HARDIRQ_OFFSET\n"
+        "    cpu.preempt_count = count\n"
         "    if cpu.softirq_pending and _may_run_softirqs(k, cpu):\n"
         "        yield from _invoke_softirq(k, cpu)\n"
+        "    if cpu.pending_timer_softirq and not cpu.preempt_count & HARDIRQ_MASK:\n"
+        "        # Also where it came upon a softirq.\n"
+        "        yield from wake_timersd(k, cpu)\n"
         "    yield k.cost.irq_exit\n"
-        "    if cpu.tif_need_resched:\n"
+        "    if cpu.tif_need_resched or cpu.tif_need_resched_lazy:\n"
         "        yield from _give_way(k, cpu, from_user)\n\n\n"
         "def interrupt_before_5_16",
         "    yield k.cost.irq_exit\n"
-        "    if cpu.tif_need_resched:\n"
-        "        yield from _give_way(k, cpu, from_user)\n"
-        "    cpu = k.cpus[task.cpu]\n"
-        "    cpu.preempt_count -= HARDIRQ_OFFSET\n"
+        "    if cpu.tif_need_resched and task is not cpu.idle:\n"
+        "        yield from schedule(k, cpu, preempt=True)\n"
+        "        cpu = k.cpus[task.cpu]\n"
+        "    cpu.preempt_count = count\n"
         "    if cpu.softirq_pending and _may_run_softirqs(k, cpu):\n"
         "        yield from _invoke_softirq(k, cpu)\n\n\n"
         "def interrupt_before_5_16",
@@ -324,7 +327,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "interrupts are not counted", HANDLE,
-        "    desc.kstat_irqs[cpu.number] += 1\n", "",
+        "    desc.kstat_irqs[cpu.number] += 1\n    desc.tot_count += 1\n",
+        "    desc.tot_count += 1\n",
         ("counts_are_those_of_the_log", "a_line_does_not_contradict_itself"),
     ),
     Mutant(
@@ -335,21 +339,23 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "only the first action of a line runs", HANDLE,
-        "    for action in desc.actions:\n", "    for action in desc.actions[:1]:\n",
+        "    for action in desc.actions:\n        trace(",
+        "    for action in desc.actions[:1]:\n        trace(",
         ("all_actions_of_a_line_run_in_their_order",),
     ),
     Mutant(
         "the actions run in the wrong order", HANDLE,
-        "    for action in desc.actions:\n", "    for action in desc.actions[::-1]:\n",
+        "    for action in desc.actions:\n        trace(",
+        "    for action in desc.actions[::-1]:\n        trace(",
         ("all_actions_of_a_line_run_in_their_order",),
     ),
     Mutant(
         "the thread is woken before the handler has returned", HANDLE,
-        "        trace(k, cpu, action.exit_events[result])\n"
+        "        trace(k, cpu, action.exit_events[result != IRQ_NONE])\n"
         "        if not cpu.irqs_disabled:\n",
         "        if result & IRQ_WAKE_THREAD and action.thread_fn is not None:\n"
         "            yield from irq_wake_thread(k, cpu, desc, action)\n"
-        "        trace(k, cpu, action.exit_events[result])\n"
+        "        trace(k, cpu, action.exit_events[result != IRQ_NONE])\n"
         "        if not cpu.irqs_disabled:\n",
         ("irq_threads_are_woken_behind_their_handler",),
     ),
@@ -374,9 +380,9 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("every_edge_is_followed_by_a_run",),
     ),
     Mutant(
-        "an edge of a disabled line is not replayed", MANAGE,
-        "    desc.istate &= ~IRQS_PENDING\n    if desc.chip.irq_retrigger(desc):\n",
-        "    desc.istate &= ~IRQS_PENDING\n    if not desc:\n",
+        "an edge of a disabled line is not replayed", "kernel/irq/resend.py",
+        "    if not desc.chip.irq_retrigger(desc):\n",
+        "    if not desc:\n",
         ("every_edge_is_followed_by_a_run",),
     ),
     Mutant(
@@ -416,9 +422,9 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "an edge that comes while its line is in progress is forgotten", HANDLE,
-        "    if desc.inprogress or desc.irqs_disabled or not desc.actions:\n"
+        "    if not may_run or desc.irqs_disabled or not desc.actions:\n"
         "        desc.istate |= IRQS_PENDING\n",
-        "    if desc.inprogress or desc.irqs_disabled or not desc.actions:\n",
+        "    if not may_run or desc.irqs_disabled or not desc.actions:\n",
         (FLOWS + "test_edge_in_progress_elsewhere_is_replayed_once_by_the_first",),
     ),
     Mutant(
@@ -437,8 +443,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     # The controller and the devices.
     Mutant(
         "an acknowledged interrupt does not become active", GIC,
-        "        interrupt.is_active = True\n        interrupt.latch = False\n",
-        "        interrupt.latch = False\n",
+        "            interrupt.is_active = True\n", "            pass\n",
         ("an_active_interrupt_is_not_signalled_again",),
     ),
     Mutant(
@@ -448,8 +453,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "an acknowledged edge stays pending", GIC,
-        "        interrupt.is_active = True\n        interrupt.latch = False\n",
-        "        interrupt.is_active = True\n",
+        "        interrupt.latch = False\n        if interrupt.sources:\n",
+        "        if interrupt.sources:\n",
         ("no_edge_is_lost_but_the_merged",),
     ),
     Mutant(
@@ -504,8 +509,9 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("switches_chain", "records_belong_to_the_task_that_runs", ASSERTION),
     ),
     Mutant(
-        "the kernel is preempted where it must not be", ENTRY,
-        "        elif k.preemption and not cpu.preempt_count:\n", "        elif k.preemption:\n",
+        "the kernel is preempted where it must not be", SCHED,
+        "    if not k.preemption or cpu.preempt_count & k.atomic_mask:\n",
+        "    if not k.preemption or cpu.preempt_count & 0xF0000:\n",
         ("preempt_count_is_balanced", ASSERTION),
     ),
     Mutant(
@@ -515,8 +521,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a mutex is taken from who sleeps with it", LOCKING,
-        "        mutex.waiters.append(task)\n        yield from schedule(k, here)\n",
-        "        task.state = 0\n        break\n",
+        "        task.state = TASK_UNINTERRUPTIBLE\n        mutex.waiters.append(task)\n",
+        "        break\n",
         ("a_lock_has_one_holder",),
     ),
     Mutant(
@@ -587,8 +593,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "interrupts stay off after an exception", ENGINE,
-        "        cpu.frame = cpu.frames[-1]\n        cpu.irqs_disabled = False\n",
-        "        cpu.frame = cpu.frames[-1]\n",
+        "        cpu.irqs_disabled = frame.irqs_disabled\n", "",
         ("no_cpu_idles_with_work_to_do", "level_lines_are_served_while_asserted",
          "interrupts_are_on_in_user_mode", ASSERTION),
     ),

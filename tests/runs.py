@@ -18,6 +18,7 @@ from irqsim.events import TASK_RUNNING, TRACEPOINTS, Record, release_number
 from irqsim.hw.gic import Gic
 from irqsim.hw.intid import SPI_BASE
 from irqsim.kernel.irq.irqdesc import IRQS_ONESHOT
+from irqsim.kernel.preempt import HARDIRQ_MASK
 from irqsim.kernel.state import Cpu
 from irqsim.machine import Machine
 from irqsim.proc.errno import FileError
@@ -29,7 +30,7 @@ from irqsim.scenario.steps import steps_of
 from irqsim.trace.ftrace import TextFormat
 from tests.strategies import spec_of_seed
 
-NR_RUNS: Final = 64
+NR_RUNS: Final = 104
 NR_SLICES: Final = 7
 INTID_MASK: Final = 0x3FF
 FIRST_SPECIAL: Final = 1020
@@ -89,6 +90,10 @@ class WatchedGic(Gic):
 
 def faults_of_masks(machine: Machine) -> list[str]:
     """Look for lines that are masked though nothing keeps them so."""
+    k = machine.kernel
+    if k.spurious.irqfixup and any(cpu.preempt_count & HARDIRQ_MASK for cpu in k.cpus):
+        # Other lines' handlers are called behind this line's own, which is still masked.
+        return []
     return [
         f"irq {driver.desc.irq} is masked"
         for driver in machine.drivers.values()

@@ -5,6 +5,9 @@ stream, for a fixed series of scenarios that costs nothing to make again.
 
 The scenarios keep to what a driver may do: sections are balanced, locks do not nest, nobody
 sleeps in atomic context, nobody waits for himself.  Apart from that anything goes.
+
+Some have everything: PREEMPT_RT, detectors of storms and of lost interrupts, polled devices,
+deadlines, and marks in the log by which laws follow threads, polls and bottom halves.
 """
 
 from __future__ import annotations
@@ -51,6 +54,9 @@ T = TypeVar("T")
 
 US: Final = 1_000
 MS: Final = 1_000_000
+
+NR_PLAIN: Final = 64
+"""How many of the numbered scenarios have not everything."""
 
 RELEASES: Final = ("4.19", "5.10", "6.1", "6.6", "6.12")
 OPEN_VECTORS: Final = ("NET_TX", "NET_RX", "BLOCK", "IRQ_POLL")
@@ -126,6 +132,8 @@ class World:
     """What happens more often than other things: a key of THEMES."""
     has_plain_tasks: bool
     """Tasks are user code that runs for fixed times, and nothing else."""
+    has_everything: bool
+    is_rt: bool
 
 
 @frozen
@@ -252,7 +260,13 @@ def _section(world: World, place: Place) -> tuple[AnyStep, ...]:
     )
     if name == "local_irq" and place.irqs_off:
         return ()
-    return (step(f"{name}_disable"), *body(world, inner, 3), step(f"{name}_enable"))
+    steps = body(world, inner, 3)
+    if name == "local_bh" and world.has_everything:
+        if world.is_rt and place.depth:
+            # There it may sleep.
+            return ()
+        steps = (step("trace_printk", "bottom off"), *steps, step("trace_printk", "bottom on"))
+    return (step(f"{name}_disable"), *steps, step(f"{name}_enable"))
 
 
 def _control(world: World, place: Place) -> tuple[AnyStep, ...]:
@@ -360,6 +374,18 @@ def _ipi(world: World, place: Place) -> tuple[AnyStep, ...]:
 
 
 def _lock(world: World, place: Place) -> tuple[AnyStep, ...]:
+    is_hard = place.kind in ("handler", "hrtimer")
+    if world.is_rt and (is_hard or place.depth):
+        # There who waits for it sleeps.
+        return ()
+    if world.has_everything and not is_hard and not place.irqs_off and chance(world.draw, 50):
+        return (
+            step("spin_lock_bh", "block"),
+            step("trace_printk", "hold block"),
+            step("run", duration(world, 1, 30)),
+            step("trace_printk", "drop block"),
+            step("spin_unlock_bh", "block"),
+        )
     return (
         step("spin_lock_irqsave", "lock"),
         step("trace_printk", "hold lock"),
@@ -406,7 +432,7 @@ def _handler(world: World, device: DeviceSpec, napi: str = "") -> DeviceSpec:
             device,
             flags=("IRQF_ONESHOT",),
             handler=None,
-            thread=body(world, Place("thread", device.name, may_sleep=True), 3),
+            thread=_thread(world, device.name),
             ack=draw.choice(("start", "end")),
         )
     steps = body(world, place, 3)
@@ -414,14 +440,23 @@ def _handler(world: World, device: DeviceSpec, napi: str = "") -> DeviceSpec:
     if ack == "explicit":
         steps = (*steps, step("ack"))
     if napi:
-        steps = (step("napi_schedule", napi), *steps)
+        hush = (step("trace_printk", f"hush {device.name}"),) if world.has_everything else ()
+        steps = (step("napi_schedule", napi), *hush, *steps)
     elif chance(draw, 10):
         steps = (*steps, step("return", draw.choice(("IRQ_NONE", "IRQ_HANDLED"))))
     thread = None
     if has_thread:
-        thread = body(world, Place("thread", device.name, may_sleep=True), 3)
+        thread = _thread(world, device.name)
     flags = ("IRQF_ONESHOT",) if has_thread and chance(draw, 60) else device.flags
     return evolve(device, handler=steps, thread=thread, ack=ack, flags=flags)
+
+
+def _thread(world: World, name: str) -> Body:
+    """A thread function; with marks where it begins and ends."""
+    steps = body(world, Place("thread", name, may_sleep=True), 3)
+    if not world.has_everything:
+        return steps
+    return (step("trace_printk", f"enter {name}"), *steps, step("trace_printk", f"leave {name}"))
 
 
 def _lines(draw: Draw, nr_cpus: int, names: Sequence[str]) -> list[DeviceSpec]:
@@ -551,7 +586,7 @@ def _costs(draw: Draw, tick: int) -> CostSpec:
     )
 
 
-def _world(draw: Draw, theme: str) -> World:
+def _world(draw: Draw, theme: str, has_everything: bool) -> World:
     """What there is: how many CPUs, and which names."""
     nr_tasklets = draw.choice((1, 3)) if theme == "tasklets" else draw.integer(0, 3)
     return World(
@@ -569,6 +604,8 @@ def _world(draw: Draw, theme: str) -> World:
         theme=theme,
         disables_tasklets=theme == "tasklets" or chance(draw, 30),
         has_plain_tasks=theme == "any" and chance(draw, 35),
+        has_everything=has_everything,
+        is_rt=has_everything and chance(draw, 30),
     )
 
 
@@ -614,9 +651,52 @@ def _work_spec(world: World, name: str) -> WorkSpec:
     return WorkSpec(name, steps, queue)
 
 
-def make_spec(draw: Draw, theme: str) -> ScenarioSpec:
+def make_spec(draw: Draw, theme: str, has_everything: bool = False) -> ScenarioSpec:
     """A scenario."""
-    world = _world(draw, theme)
+    spec, world = _make_plain(draw, theme, has_everything)
+    return _with_everything(world, spec) if has_everything else spec
+
+
+def _with_everything(world: World, spec: ScenarioSpec) -> ScenarioSpec:
+    """Add what plain scenarios leave out: detectors, deadlines, a device that is polled."""
+    draw = world.draw
+    assert spec.run.duration is not None
+    kernel = evolve(
+        spec.kernel, irqpoll=chance(draw, 10), irqfixup=chance(draw, 10), storm_hold=2 * MS
+    )
+    if world.is_rt:
+        kernel = evolve(kernel, preempt="rt")
+    if chance(draw, 25):
+        kernel = evolve(
+            kernel,
+            storm_threshold=draw.choice((2000, 5000)),
+            storm_window=draw.choice((MS, 2 * MS)),
+            storm_action=draw.choice(("hold", "poll")),
+            storm_poll=draw.choice((100 * US, 500 * US)),
+        )
+    devices = [
+        evolve(device, deadline=draw.choice((20 * US, 200 * US)), on_miss="late")
+        if chance(draw, 30)
+        else device
+        for device in spec.devices
+    ]
+    if chance(draw, 30):
+        polled = DeviceSpec(
+            "polled",
+            handler=body(world, Place("hrtimer"), 2),
+            ack=draw.choice(("start", "end")),
+            affinity=_affinity(draw, world.nr_cpus),
+            arrivals=arrivals(world, spec.run.duration),
+            poll=draw.integer(1, 10) * 50 * US,
+        )
+        devices.append(evolve(polled, deadline=draw.choice((None, 200 * US))))
+    return evolve(spec, kernel=kernel, devices=tuple(devices))
+
+
+def _make_plain(
+    draw: Draw, theme: str, has_everything: bool
+) -> tuple[ScenarioSpec, World]:
+    world = _world(draw, theme, has_everything)
     nr_cpus = world.nr_cpus
     end = draw.choice((5, 7, 11)) * MS
     devices, napis = _devices(world, end)
@@ -628,7 +708,7 @@ def make_spec(draw: Draw, theme: str) -> ScenarioSpec:
     machine = MachineSpec(
         draw.choice(("arm64", "arm64", "arm")), nr_cpus, draw.choice(("gic-v3", "gic-v2"))
     )
-    return ScenarioSpec(
+    spec = ScenarioSpec(
         run=run,
         machine=machine,
         kernel=evolve(_kernel(draw), irqaffinity=irqaffinity),
@@ -650,6 +730,7 @@ def make_spec(draw: Draw, theme: str) -> ScenarioSpec:
         # Drawn last: without them a scenario is the same.
         ats=_ats(world, end),
     )
+    return spec, world
 
 
 def _ats(world: World, end: int) -> tuple[AtSpec, ...]:
@@ -671,13 +752,14 @@ def _ats(world: World, end: int) -> tuple[AtSpec, ...]:
 
 
 def spec_of_seed(seed: int) -> ScenarioSpec:
-    """The scenario with this number: the themes take turns."""
+    """The scenario with this number: the themes take turns; from NR_PLAIN on with everything."""
     names = list(THEMES)
-    return make_spec(SeededDraw(seed), names[seed % len(names)])
+    return make_spec(SeededDraw(seed), names[seed % len(names)], seed >= NR_PLAIN)
 
 
 @st.composite
 def specs(draw: st.DrawFn) -> ScenarioSpec:
     """A strategy for scenarios."""
     chosen = HypothesisDraw(draw)
-    return make_spec(chosen, chosen.choice(list(THEMES)))
+    theme = chosen.choice(list(THEMES))
+    return make_spec(chosen, theme, chosen.choice((False, True)))

@@ -17,6 +17,7 @@ NESTED_MAX: Final = 3
 run; and one on top of these."""
 
 _HARDIRQ_MASK: Final = 0x000F0000
+_IRQS_POLL_INPROGRESS: Final = 0x8
 
 
 class FrameState(Protocol):
@@ -99,6 +100,7 @@ class CpuState(Protocol):
     irqs_disabled: bool
     preempt_count: int
     softirq_pending: int
+    softirq_ctrl_cnt: int
     tif_need_resched: bool
 
     @property
@@ -143,6 +145,7 @@ class LineState(Protocol):
 
     irq: int
     depth: int
+    istate: int
     irqs_disabled: bool
     inprogress: bool
     effective_cpu: int
@@ -258,7 +261,8 @@ def idle_faults(k: KernelState) -> list[str]:
         # A remote CPU that wakes a task sets need_resched before its interrupt arrives.
         if not is_waiting or cpu.tif_need_resched or not cpu.is_online:
             continue
-        if cpu.softirq_pending:
+        # On PREEMPT_RT who holds bottom halves off may sleep; see local_bh_blocked().
+        if cpu.softirq_pending and not cpu.softirq_ctrl_cnt:
             faults.append(f"CPU {cpu.number} idles with softirqs {cpu.softirq_pending:#x} pending")
         if cpu.rq.rt or cpu.rq.fair:
             faults.append(f"CPU {cpu.number} idles with tasks on its run queue")
@@ -274,7 +278,8 @@ def line_faults(k: KernelState) -> list[str]:
     for line in k.irq_desc.values():
         if line.irqs_disabled != (line.depth > 0):
             faults.append(f"irq {line.irq}: disabled {line.irqs_disabled}, depth {line.depth}")
-        if line.inprogress and not is_hard:
+        is_polled = line.istate & _IRQS_POLL_INPROGRESS
+        if line.inprogress and not is_hard and not is_polled:
             faults.append(f"irq {line.irq}: in progress, but no CPU serves an interrupt")
         if not line.percpu and not line.is_nmi and line.tot_count != sum(line.kstat_irqs):
             faults.append(f"irq {line.irq}: counts {list(line.kstat_irqs)}, total {line.tot_count}")
@@ -341,14 +346,15 @@ STATE_INVARIANTS: Final[tuple[StateInvariant, ...]] = (
     ),
     StateInvariant(
         "no_cpu_idles_with_work_to_do",
-        "A CPU waits for an interrupt only when no softirq is pending and no task is runnable.",
+        "A CPU waits for an interrupt only when no task is runnable and no softirq is pending, "
+        "but one that a task holds back which sleeps with bottom halves off (PREEMPT_RT).",
         "kernel/sched/idle.c: do_idle; kernel/time/tick-sched.c: report_idle_softirq",
         idle_faults,
     ),
     StateInvariant(
         "a_line_does_not_contradict_itself",
         "A line is disabled if its depth is not 0, in progress only while a CPU serves an "
-        "interrupt, and its total is the sum of its counts.",
+        "interrupt or polls it, and its total is the sum of its counts.",
         "kernel/irq/chip.c: irq_disable; kernel/irq/handle.c: handle_irq_event",
         line_faults,
     ),

@@ -18,7 +18,13 @@ from irqsim.kernel.cpuidle import leave_idle
 from irqsim.kernel.exceptions import logging_exceptions
 from irqsim.kernel.irq.ipi import ipi_work
 from irqsim.kernel.irq.root import NO_IRQ, NmiChip
-from irqsim.kernel.preempt import HARDIRQ_OFFSET, IN_INTERRUPT_MASK, NMI_OFFSET, PREEMPT_OFFSET
+from irqsim.kernel.preempt import (
+    HARDIRQ_MASK,
+    HARDIRQ_OFFSET,
+    IN_INTERRUPT_MASK,
+    NMI_OFFSET,
+    PREEMPT_OFFSET,
+)
 from irqsim.kernel.sched import fold_need_resched, may_be_preempted, need_resched, schedule
 from irqsim.kernel.softirq import (
     handle_softirqs,
@@ -29,7 +35,7 @@ from irqsim.kernel.softirq import (
 )
 from irqsim.kernel.state import Cpu, Kernel, Path, Task
 from irqsim.kernel.tick import tick_irq_enter
-from irqsim.kernel.timersd import wake_softirq_threads
+from irqsim.kernel.timersd import wake_softirq_threads, wake_timersd
 from irqsim.kernel.trace import trace
 
 
@@ -83,8 +89,11 @@ def interrupt(k: Kernel, cpu: Cpu) -> Path:
 
     # What it was: also where a handler slept, which has set it to 0.
     cpu.preempt_count = count
-    if (cpu.softirq_pending or cpu.pending_timer_softirq) and _may_run_softirqs(k, cpu):
+    if cpu.softirq_pending and _may_run_softirqs(k, cpu):
         yield from _invoke_softirq(k, cpu)
+    if cpu.pending_timer_softirq and not cpu.preempt_count & HARDIRQ_MASK:
+        # Also where it came upon a softirq.
+        yield from wake_timersd(k, cpu)
     yield k.cost.irq_exit
     if cpu.tif_need_resched or cpu.tif_need_resched_lazy:
         yield from _give_way(k, cpu, from_user)
@@ -204,8 +213,11 @@ def _irq_enter(k: Kernel, cpu: Cpu) -> int:
 def _irq_exit(k: Kernel, cpu: Cpu, count: int) -> Path:
     """`count`: what preempt_count was on entry.  Source: kernel/softirq.c: irq_exit."""
     cpu.preempt_count = count
-    if (cpu.softirq_pending or cpu.pending_timer_softirq) and _may_run_softirqs(k, cpu):
+    if cpu.softirq_pending and _may_run_softirqs(k, cpu):
         yield from _invoke_softirq(k, cpu)
+    if cpu.pending_timer_softirq and not cpu.preempt_count & HARDIRQ_MASK:
+        # Also where it came upon a softirq.
+        yield from wake_timersd(k, cpu)
 
 
 def _may_run_softirqs(k: Kernel, cpu: Cpu) -> bool:

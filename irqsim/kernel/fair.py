@@ -78,6 +78,7 @@ def migrate(k: Kernel, source: Cpu, target: Cpu, task: Task) -> None:
     update_entity_lag, place_entity.
     """
     if k.release.fair == "cfs":
+        cfs.dequeue(source, task)
         task.vruntime_ns += target.rq.min_vruntime_ns - source.rq.min_vruntime_ns
     else:
         eevdf.migrate(k, source, target, task)

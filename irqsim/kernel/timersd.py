@@ -53,15 +53,12 @@ def _create(k: Kernel, cpu: Cpu, name: str, body: Callable[[Kernel, Cpu], Path])
 
 
 def wake_softirq_threads(k: Kernel, cpu: Cpu) -> Path:
-    """A hard interrupt has raised softirqs: threads will run them, if nobody else is at it.
+    """A hard interrupt has raised softirqs: ksoftirqd runs them, if nobody else is at it.
 
-    Source: kernel/softirq.c: invoke_softirq, should_wake_ksoftirqd (CONFIG_PREEMPT_RT); of the
-    RT patches: __irq_exit_rcu.
+    Source: kernel/softirq.c: invoke_softirq, should_wake_ksoftirqd (CONFIG_PREEMPT_RT).
     """
-    if cpu.softirq_pending and not cpu.softirq_ctrl_cnt:
+    if not cpu.softirq_ctrl_cnt:
         yield from wakeup_softirqd(k, cpu)
-    if cpu.pending_timer_softirq:
-        yield from wake_timersd(k, cpu)
 
 
 def raise_timer_softirq(k: Kernel, cpu: Cpu, vec: int, depth: int = 0) -> None:
@@ -78,7 +75,10 @@ def raise_timer_softirq(k: Kernel, cpu: Cpu, vec: int, depth: int = 0) -> None:
 
 
 def wake_timersd(k: Kernel, cpu: Cpu) -> Path:
-    """Wake this CPU's ktimers, where there is one."""
+    """Wake this CPU's ktimers, where there is one.
+
+    Source: of the RT patches: kernel/softirq.c: wake_timersd, __irq_exit_rcu.
+    """
     if cpu.ktimersd is not None:
         yield from wake_up_process(k, cpu, cpu.ktimersd)
 

@@ -120,13 +120,13 @@ class Part:
 
     def __init__(self, is_percpu: bool = False) -> None:
         self._is_percpu = is_percpu
-        self._waiting: dict[int, list[Service]] = {}
+        self._waiting: dict[int, dict[Service, None]] = {}
         self._running: dict[int, list[Service]] = {}
 
     def begin(self, cpu: Cpu, service: Service | None = None) -> None:
         """The function begins, with all that wait for it; `service` is one that begins here."""
         place = self._place(cpu)
-        services = self._waiting.pop(place, [])
+        services = list(self._waiting.pop(place, ()))
         self._running[place] = [service, *services] if service is not None else services
 
     def end(self, k: Kernel, cpu: Cpu) -> None:
@@ -142,10 +142,15 @@ class Part:
             services[0].times.extend(times)
 
     def hand_over(self, to: Part, cpu: Cpu) -> None:
-        """The function leaves the rest of what it is in to another one's next run."""
+        """The function leaves the rest of what it is in to another one's next run.
+
+        That runs once, however often it has been asked for meanwhile.
+        """
+        waiting = to._waiting.setdefault(to._place(cpu), {})
         for service in self._running.get(self._place(cpu), ()):
-            service.nr_parts += 1
-            to._waiting.setdefault(to._place(cpu), []).append(service)
+            if service not in waiting:
+                service.nr_parts += 1
+                waiting[service] = None
 
     def _place(self, cpu: Cpu) -> int:
         return cpu.number if self._is_percpu else 0
