@@ -90,6 +90,10 @@ def test_the_laws_are_listed_as_by_list() -> None:
     listed = irqsim("list", "invariants").stdout
     assert irqsim("check", "--list").stdout == listed
     assert len(listed.splitlines()) == len(INVARIANTS)
+    as_json = irqsim("list", "invariants", "--json").stdout
+    assert irqsim("check", "--json", "--list").stdout == as_json
+    assert irqsim("check", "--list", "--json").stdout == as_json
+    assert irqsim("check").returncode == 2
 
 
 @pytest.mark.parametrize(

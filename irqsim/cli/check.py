@@ -40,18 +40,11 @@ def _release(ctx: object, param: object, value: str | None) -> Release | None:
         raise click.BadParameter(f"{value!r} is no release{hint(value, names)}") from None
 
 
-def _list(ctx: click.Context, param: object, value: bool) -> None:
-    if value:
-        columns, rows = LISTS["invariants"]
-        put_table(columns, rows(), "--json" in ctx.args)
-        ctx.exit()
-
-
 @click.command("check", epilog=EXAMPLE)
-@click.argument("traces", metavar="TRACE...", nargs=-1, required=True)
+@click.argument("traces", metavar="TRACE...", nargs=-1)
 @click.option("--rule", "rules", metavar="NAME", multiple=True,
               help="Only this law, or these; repeatable.")
-@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list,
+@click.option("--list", "is_list", is_flag=True,
               help="List the laws, as 'irqsim list invariants' does.")
 @click.option("--monitor", "monitors", metavar="FILE", multiple=True,
               help="A TOML file with laws of your own; repeatable.")
@@ -64,6 +57,7 @@ def _list(ctx: click.Context, param: object, value: bool) -> None:
 def command(
     traces: tuple[str, ...],
     rules: tuple[str, ...],
+    is_list: bool,
     monitors: tuple[str, ...],
     release: Release | None,
     strict: bool,
@@ -77,6 +71,12 @@ def command(
     of them; - is standard input.  A record that breaks a law which every kernel keeps is a
     violation; where a law has exceptions it is a warning.
     """
+    if is_list:
+        columns, rows = LISTS["invariants"]
+        put_table(columns, rows(), as_json)
+        return 0
+    if not traces:
+        raise click.UsageError("Missing argument 'TRACE...'.")
     laws = _laws(rules, monitors)
     printer = _Printer(as_json)
     status = 0

@@ -89,6 +89,9 @@ def command(
 
     ended = drive(source, overrides, begin, quiet)
     report = finish(reporters[0], ended)
+    if fail_on_miss and ended.spec is None:
+        raise click.UsageError(f"--fail-on-miss: {source} is a trace, and only scenarios have"
+                               " deadlines")
     if histogram is not None:
         put(_histogram_of(report, *histogram))
     elif as_json:
