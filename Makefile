@@ -46,9 +46,11 @@ explore: $(READY)  ## search for new failures: the property tests, long and free
 
 golden: $(READY)  ## compare what the shipped scenarios print with the kept logs
 	@$(BIN)/python -m tests.golden --check
+	@$(BIN)/python -m tests.narrations --check
 
 bless: $(READY)  ## rewrite the kept logs; review the diff
 	@$(BIN)/python -m tests.golden --bless
+	@$(BIN)/python -m tests.narrations --bless
 
 mutants: $(READY)  ## faults put into the model on purpose, each caught by a law
 	@$(BIN)/python -m tests.mutants

@@ -34,6 +34,9 @@ KEPT: Final = ("trace", "proc/interrupts", "proc/softirqs", "dmesg")
 SNAPSHOTS: Final = "at/"
 """Where the operator's snapshots lie, which are kept too."""
 
+NARRATION: Final = "narrate."
+"""How the names of kept narrations begin, which are another module's."""
+
 USAGE: Final = "usage: python -m tests.golden (--check | --bless) [NAME...]"
 
 Tree = dict[str, str]
@@ -87,11 +90,11 @@ def selected(tree: Tree) -> Tree:
 
 
 def read_tree(folder: Path) -> Tree:
-    """All files of a folder, but for a scenario."""
+    """All files of a folder, but for a scenario and narrations of it."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes().decode()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != SCENARIO
+        if path.is_file() and path.name != SCENARIO and not path.name.startswith(NARRATION)
     }
 
 

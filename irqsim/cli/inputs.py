@@ -87,15 +87,17 @@ def drive(
     begin: Begin,
     quiet: bool = False,
     prepare: Callable[[ScenarioSpec], ScenarioSpec] = lambda spec: spec,
+    watch: Callable[[Simulation], None] = lambda simulation: None,
 ) -> Ended:
     """Read a trace, or run a scenario, and hand over its records one by one.
 
-    What is run is what `prepare` makes of the scenario.  Raises TraceFormatError or ScenarioError.
+    What is run is what `prepare` makes of the scenario; `watch` is shown the simulation before
+    it begins.  Raises TraceFormatError or ScenarioError.
     """
     source = Source(name)
     try:
         if is_scenario(source.peek(HEAD).removeprefix(b"\xef\xbb\xbf")):
-            return _run(prepare(_scenario(source, name, overrides)), begin, quiet)
+            return _run(prepare(_scenario(source, name, overrides)), begin, quiet, watch)
         if overrides:
             raise click.UsageError(f"--set changes a scenario, and {source.name} is a trace")
         with Trace(source) as trace:
@@ -123,7 +125,9 @@ def _scenario(source: Source, name: str, overrides: Sequence[str]) -> ScenarioSp
     return read_text(text, source.name, overrides, Path() if name == "-" else Path(name).parent)
 
 
-def _run(spec: ScenarioSpec, begin: Begin, quiet: bool) -> Ended:
+def _run(
+    spec: ScenarioSpec, begin: Begin, quiet: bool, watch: Callable[[Simulation], None]
+) -> Ended:
     nr_records = 0
 
     def sink(records: list[Record]) -> None:
@@ -137,6 +141,7 @@ def _run(spec: ScenarioSpec, begin: Begin, quiet: bool) -> Ended:
         simulation.on_console = say
     # The records have their flags, whether or not they would be printed.
     header = evolve(simulation.trace_header(), has_irq_info=True)
+    watch(simulation)
     take = begin(spec.file, header)
     simulation.run()
     header = evolve(simulation.trace_header(), has_irq_info=True)

@@ -41,6 +41,7 @@ COMMANDS: Final[dict[str, str]] = {
     "report": "irqsim.cli.report",
     "diff": "irqsim.cli.diff",
     "explain": "irqsim.cli.explain",
+    "narrate": "irqsim.cli.narrate",
 }
 
 
