@@ -162,6 +162,7 @@ def _configure(k: Kernel, spec: ScenarioSpec) -> None:
     k.events = EventTable()
     # What ftrace itself writes has no switch.
     k.trace_events = [tracepoint.system == "ftrace" for tracepoint in TRACEPOINTS]
+    k.call_stack = None
     log_exceptions(k, "exceptions" in spec.trace.options)
     set_tracing_on(k, True)
     k.trace_clock_ns = spec.run.clock

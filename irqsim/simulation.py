@@ -14,7 +14,7 @@ from irqsim.devmem import devmem
 from irqsim.errors import IrqsimError
 from irqsim.events import Record, Tracepoint
 from irqsim.kernel.printk import format_line
-from irqsim.kernel.trace import set_events
+from irqsim.kernel.trace import follow_calls, set_events
 from irqsim.machine import Machine
 from irqsim.proc.cpumask import read_switch
 from irqsim.proc.errno import FileError
@@ -99,6 +99,8 @@ class Simulation:
         k.console = self._console
         k.hotplug.on_done = self._cpu_moved
         set_events(k, [each for each in events_of(k) if _is_wanted(spec, each)], True)
+        if _wants_calls(spec):
+            follow_calls(k, "stacktrace" in spec.trace.options)
         self._system = System(
             k,
             self._device_counts,
@@ -331,6 +333,14 @@ def final_options(spec: ScenarioSpec) -> tuple[str, ...]:
         except FileError:
             continue
     return tuple(_switched_on(options))
+
+
+def _wants_calls(spec: ScenarioSpec) -> bool:
+    """Whether a stack trace may be wanted at some time of the run."""
+    return "stacktrace" in spec.trace.options or any(
+        "stacktrace" in command.text or command.path.endswith(("/trigger", "/stacktrace"))
+        for command in _commands(spec, "echo")
+    )
 
 
 def _switched_on(options: dict[str, bool]) -> list[str]:

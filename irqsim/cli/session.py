@@ -21,7 +21,7 @@ from irqsim.trace.target import Target
 from irqsim.units import format_ns, parse_time
 
 PANICKED: Final = 3
-OPTIONS: Final = ("irq-info", "record-tgid", "latency-format", "exceptions")
+OPTIONS: Final = ("irq-info", "record-tgid", "stacktrace", "latency-format", "exceptions")
 """The trace options that a run can be told on its command line."""
 
 

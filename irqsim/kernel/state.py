@@ -31,6 +31,7 @@ from irqsim.kernel.task import (
 if TYPE_CHECKING:
     from irqsim.clock import EventQueue
     from irqsim.events import Event, EventTable, Record
+    from irqsim.kernel.call_stack import CallStack
     from irqsim.kernel.costs import CostTable
     from irqsim.kernel.cpu import Hotplug
     from irqsim.kernel.dev import SoftnetData
@@ -245,6 +246,7 @@ class Kernel:
     __slots__ = (
         "arch",
         "atomic_mask",
+        "call_stack",
         "console",
         "cost",
         "cpus",
@@ -386,6 +388,8 @@ class Kernel:
     # kernel/trace.py's.
     events: EventTable
     softirq_events: tuple[tuple[Event, ...], ...]
+    call_stack: CallStack | None
+    """Follows what calls what; None where nobody wants a stack trace."""
     trace_enabled: list[bool]
     """By the tracepoint's id: what is recorded now."""
     trace_events: list[bool]

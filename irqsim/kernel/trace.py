@@ -27,6 +27,7 @@ from irqsim.events import (
     Event,
     Tracepoint,
 )
+from irqsim.kernel.call_stack import CallStack
 from irqsim.kernel.preempt import (
     HARDIRQ_MASK,
     NMI_MASK,
@@ -73,7 +74,17 @@ def trace(k: Kernel, cpu: Cpu, event: Event, depth: int = 0) -> None:
     except KeyError:
         context = _context(k, cpu, count)
         cpu.current.contexts.setdefault(cpu.number, {})[key] = context
-    k.trace_records.append((k.now_ns + k.trace_clock_ns, context, event))
+    if k.call_stack is None:
+        k.trace_records.append((k.now_ns + k.trace_clock_ns, context, event))
+    else:
+        k.call_stack.trace(cpu, event, context)
+
+
+def follow_calls(k: Kernel, follows_events: bool) -> None:
+    """Follow what calls what from now on; a stack trace behind each event, or when asked for."""
+    k.call_stack = CallStack(k)
+    k.call_stack.follows_events = follows_events
+    set_tracing_on(k, k.tracing_on)
 
 
 def set_events(k: Kernel, tracepoints: Iterable[Tracepoint], is_on: bool) -> None:
@@ -88,7 +99,11 @@ def set_tracing_on(k: Kernel, is_on: bool) -> None:
     Source: kernel/trace/trace.c: tracer_tracing_on, tracer_tracing_off.
     """
     k.tracing_on = is_on
-    k.trace_enabled = k.trace_events if is_on else [False] * len(k.trace_events)
+    if k.call_stack is not None:
+        # It wants to hear of all that happens, and looks itself what is to be recorded.
+        k.trace_enabled = [True] * len(k.trace_events)
+    else:
+        k.trace_enabled = k.trace_events if is_on else [False] * len(k.trace_events)
 
 
 def record(k: Kernel, context: Context, event: Event) -> None:

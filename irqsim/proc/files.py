@@ -40,7 +40,7 @@ class Row:
     path: str
     read: Callable[[System, Args], str] | None = None
     write: Callable[[System, Args, str], None] | None = None
-    truncate: Callable[[System], None] | None = None
+    truncate: Callable[[System, Args], None] | None = None
     """What opening it for `>` does, even if nothing is written."""
     is_directory: bool = False
     """An empty directory, no file at all."""
@@ -96,7 +96,7 @@ class Files:
             if row.write is None and row.components[0] == "sys" and not _is_tracefs(row):
                 raise FileError(EACCES)
             if row.truncate is not None and not append:
-                row.truncate(self._system)
+                row.truncate(self._system, args)
             if not text:
                 return
             if row.write is None:

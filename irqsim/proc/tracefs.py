@@ -19,6 +19,7 @@ from irqsim.proc.cpumask import read_number, read_switch
 from irqsim.proc.errno import EBADF, EINVAL, FileError, not_yet
 from irqsim.proc.files import TRACEFS, Args, Row, Wildcard
 from irqsim.proc.system import System, shell_context
+from irqsim.proc.triggers import clear_triggers, read_trigger, write_trigger
 
 MARKER: Final = "tracing_mark_write"
 OPTION_MAX: Final = 64
@@ -70,7 +71,7 @@ OPTIONS: Final = (
     Option("function-trace", is_on=True),
     Option("function-fork"),
     Option("display-graph"),
-    Option("stacktrace"),
+    Option("stacktrace", can_change=True),
     Option("test_nop_accept"),
     Option("test_nop_refuse"),
     Option("exceptions", can_change=True, is_ours=True),
@@ -124,6 +125,7 @@ def _trace_options(system: System, args: Args) -> str:
 def _write_trace_options(system: System, args: Args, text: str) -> None:
     write_options(system.options, text)
     log_exceptions(system.kernel, system.options["exceptions"])
+    _switch_stacktrace(system)
 
 
 def _option_names(system: System, args: Args) -> list[str]:
@@ -138,6 +140,13 @@ def _option(system: System, args: Args) -> str:
 def _write_option(system: System, args: Args, text: str) -> None:
     set_option(system.options, args[0], read_switch(text))
     log_exceptions(system.kernel, system.options["exceptions"])
+    _switch_stacktrace(system)
+
+
+def _switch_stacktrace(system: System) -> None:
+    calls = system.kernel.call_stack
+    if calls is not None:
+        calls.follows_events = system.options["stacktrace"]
 
 
 # -- events ------------------------------------------------------------------------------
@@ -186,7 +195,7 @@ def _set_event(system: System, args: Args) -> str:
     return _list(each for each in events_of(k) if k.trace_events[each.id])
 
 
-def _clear_events(system: System) -> None:
+def _clear_events(system: System, args: Args) -> None:
     set_events(system.kernel, events_of(system.kernel), False)
 
 
@@ -228,7 +237,7 @@ def _trace(system: System, args: Args) -> str:
     return system.trace_text()
 
 
-def _clear_trace(system: System) -> None:
+def _clear_trace(system: System, args: Args) -> None:
     system.clear_trace()
 
 
@@ -314,7 +323,7 @@ def _row(
     path: str,
     read: Callable[[System, Args], str] | None,
     write: Callable[[System, Args, str], None] | None = None,
-    truncate: Callable[[System], None] | None = None,
+    truncate: Callable[[System, Args], None] | None = None,
 ) -> Row:
     return Row(f"{TRACEFS}/{path}", read, write, truncate)
 
@@ -330,6 +339,7 @@ ROWS: Final = (
     _row("events/enable", _enable, _write_enable),
     _row("events/{system}/enable", _enable, _write_enable),
     _row("events/{system}/{event}/enable", _enable, _write_enable),
+    _row("events/{system}/{event}/trigger", read_trigger, write_trigger, clear_triggers),
     _row("options/{option}", _option, _write_option),
     _row("set_event", _set_event, _write_set_event, _clear_events),
     _row("trace", _trace, _write_trace, _clear_trace),

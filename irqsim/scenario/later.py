@@ -29,7 +29,6 @@ _ON: Final = (True,)
 LATER: Final[tuple[Later, ...]] = (
     Later("device.lpi", "message-signalled interrupts (LPI)"),
     Later("trace.tracer", "this tracer", ("function", "function_graph", "irqsoff")),
-    Later("trace.options", "stack traces", ("stacktrace",)),
 )
 
 
