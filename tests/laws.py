@@ -33,6 +33,11 @@ from irqsim.events import (
     Event,
     Tracepoint,
 )
+from irqsim.hw.bcm2836 import Armctrl, Local
+from irqsim.hw.device import Line
+from irqsim.hw.gic import Gic
+from irqsim.hw.gpio import Gpio
+from irqsim.hw.intid import SPI_BASE
 from irqsim.kernel.irq.irqdesc import IRQS_PENDING, IrqDesc
 from irqsim.kernel.preempt import HARDIRQ_MASK, SOFTIRQ_OFFSET
 from irqsim.scenario.driver import Driver
@@ -81,7 +86,8 @@ def faults_of_counts(run: Run) -> list[str]:
     """Compare kstat_irqs and kstat_softirqs with the log."""
     k = run.kernel
     vectors = [[cpu.kstat_softirqs[vec] for cpu in k.cpus] for vec in range(NR_SOFTIRQS)]
-    irqs = {irq: desc.kstat_irqs for irq, desc in k.irq_desc.items()}
+    # A nested interrupt is counted, and has no line in the log.
+    irqs = {irq: desc.kstat_irqs for irq, desc in k.irq_desc.items() if not desc.is_nested}
     if calls_handlers(run):
         # Who polls a line calls its handlers, and counts no interrupt.
         irqs = {}
@@ -90,12 +96,12 @@ def faults_of_counts(run: Run) -> list[str]:
 
 def faults_of_active(run: Run) -> list[str]:
     """What the watched controller noticed."""
-    return run.gic.faults
+    return [] if run.gic is None else run.gic.faults
 
 
 def faults_of_eoi(run: Run) -> list[str]:
     """Compare what is active in the controller with what has been acknowledged and not ended."""
-    return run.gic.faults_of_active()
+    return [] if run.gic is None else run.gic.faults_of_active()
 
 
 # -- lines -------------------------------------------------------------------------------
@@ -107,14 +113,38 @@ def _is_managed(run: Run, drivers: list[Driver]) -> bool:
     return any(driver.spec.name in named or not driver.spec.probe for driver in drivers)
 
 
-def _is_waiting(run: Run, desc: IrqDesc, pe: int) -> str:
+def _parent(run: Run, driver: Driver) -> IrqDesc | None:
+    """The line behind which a driver's GPIO controller is; None if it is on none, or nested."""
+    if driver.spec.gpio is None or driver.desc.is_nested:
+        return None
+    gpio = run.machine.gpios[driver.spec.gpio[0]].spec
+    return run.kernel.domain.descs[SPI_BASE + (gpio.spi or 0)]
+
+
+def _is_pending(run: Run, driver: Driver, line: Line) -> bool:
+    """Whether an edge is kept in a controller, or in what a thread has read of it."""
+    wires = line.wires
+    if driver.desc.is_nested and driver.spec.gpio is not None:
+        found = run.machine.gpios[driver.spec.gpio[0]].chip.found
+        if found >> line.intid & 1:
+            return True
+    assert isinstance(wires, Gic | Gpio)
+    return wires.is_pending(line.intid, line.pe)
+
+
+def _is_waiting(run: Run, driver: Driver, pe: int) -> str:
     """Why an asserted line is not being served at the end; nothing if there is no reason."""
-    cpu = run.kernel.cpus[pe]
+    desc, parent = driver.desc, _parent(run, driver)
     if desc.irqs_disabled or desc.masked or not desc.actions:
         return "disabled, masked or free"
+    if desc.is_nested:
+        return "its controller's thread serves it"
+    if parent is not None:
+        desc, pe = parent, parent.effective_cpu
+    cpu = run.kernel.cpus[pe]
     if not cpu.is_online:
         return "the CPU is off"
-    if run.gic.is_active(desc.hwirq, pe):
+    if run.gic is not None and run.gic.is_active(desc.hwirq, pe):
         return "active"
     if cpu.irqs_disabled or cpu.preempt_count & HARDIRQ_MASK or len(cpu.frames) > 1:
         return "interrupts are off"
@@ -133,9 +163,11 @@ def faults_of_levels(run: Run) -> list[str]:
                 continue
             wants = any(each.wants[line.pe] and not each.is_masked for each in line.devices)
             pe = line.pe if desc.percpu else desc.effective_cpu
-            if run.gic.line(desc.hwirq, line.pe) != wants:
+            wires = line.wires
+            assert isinstance(wires, Gic | Gpio | Local | Armctrl)
+            if wires.line(line.intid, line.pe) != wants:
                 faults.append(f"irq {desc.irq}: wanted {wants}, but the wire is {not wants}")
-            elif wants and not _is_waiting(run, desc, pe):
+            elif wants and not _is_waiting(run, drivers[0], pe):
                 faults.append(f"irq {desc.irq} is asserted, and CPU {pe} does not serve it")
     return faults
 
@@ -154,8 +186,10 @@ def faults_of_edges(run: Run) -> list[str]:
             continue
         came = sum(driver.device.nr_arrivals for driver in drivers) * len(lines)
         merged = sum(driver.device.nr_merged for driver in drivers)
-        pending = sum(run.gic.is_pending(desc.hwirq, line.pe) for line in lines)
+        pending = sum(_is_pending(run, drivers[0], line) for line in lines)
         ran = sum(tally.bounds(desc.irq, cpu.number)[0] for cpu in run.kernel.cpus)
+        if desc.is_nested:
+            ran = desc.tot_count
         if _is_managed(run, drivers):
             if ran > came - merged:
                 faults.append(f"irq {desc.irq}: {came} edges, {merged} merged, but {ran} runs")
@@ -178,8 +212,10 @@ def faults_of_last_edges(run: Run) -> list[str]:
     for drivers in run.lines():
         desc = drivers[0].desc
         for line in drivers[0].device.lines:
+            if not line.is_edge or run.gic is None or line.wires is not run.gic:
+                continue
             edge_ns = run.gic.last_pulse_ns.get((desc.hwirq, line.pe))
-            if not line.is_edge or edge_ns is None:
+            if edge_ns is None:
                 continue
             cpus = [line.pe] if desc.percpu else [cpu.number for cpu in run.kernel.cpus]
             ran_ns = max(last_entry_ns.get((desc.irq, cpu), -1) for cpu in cpus)
@@ -275,7 +311,9 @@ def faults_of_places(run: Run) -> list[str]:
     expected = {
         drivers[0].desc.irq: drivers[0].desc.affinity[0]
         for drivers in run.lines()
-        if not drivers[0].desc.percpu and not any(each.spec.name in moved for each in drivers)
+        if not drivers[0].desc.percpu
+        and drivers[0].desc.chip.has_set_affinity
+        and not any(each.spec.name in moved for each in drivers)
     }
     faults = []
     for time_ns, context, event in run.records:
@@ -435,6 +473,9 @@ def faults_of_tasklet_order(run: Run) -> list[str]:
             model.begin(cpu, int(str(event.values[0])))
         elif tracepoint is SOFTIRQ_EXIT and event.values[0] in (0, 6):
             model.end(cpu)
+        elif tracepoint in (TASKLET_ENTRY, TASKLET_EXIT) and event.values[1] == "resend_irqs":
+            # The kernel's own, of which no mark tells when it was queued.
+            continue
         elif tracepoint is TASKLET_ENTRY:
             model.enter(cpu, str(event.values[1]))
         elif tracepoint is TASKLET_EXIT:

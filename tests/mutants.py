@@ -55,6 +55,10 @@ TICK: Final = "kernel/tick.py"
 CPU: Final = "kernel/cpu.py"
 MIGRATION: Final = "kernel/irq/migration.py"
 STOPPER: Final = "kernel/stop_machine.py"
+PI_DRIVER: Final = "kernel/irq/bcm2836.py"
+GPIO_DRIVER: Final = "kernel/irq/gpio.py"
+PI_TESTS: Final = "tests/test_bcm2836.py::"
+GPIO_TESTS: Final = "tests/test_gpio.py::"
 PROPERTIES: Final = "tests/test_properties.py::"
 FLOWS: Final = "tests/test_flow_handlers.py::"
 RECORDED: Final = "tests/test_captures.py::test_events_are_those_that_were_recorded"
@@ -380,9 +384,70 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("every_edge_is_followed_by_a_run",),
     ),
     Mutant(
+        "the lowest source of a core is not served first", PI_DRIVER,
+        "        return _lowest(pending) if pending else FIRST_SPECIAL\n",
+        "        return pending.bit_length() - 1 if pending else FIRST_SPECIAL\n",
+        (f"{PI_TESTS}test_one_exception_serves_all_of_the_banks_and_one_local_source",),
+    ),
+    Mutant(
+        "shortcuts are not looked at", PI_DRIVER,
+        "        if word >> SHORTCUT_SHIFT:\n", "        if word >> 31:\n",
+        (f"{PI_TESTS}test_banks_are_served_in_the_order_of_the_driver",),
+    ),
+    Mutant(
+        "an input with a shortcut sets its bank's bit as well", "hw/bcm2836.py",
+        "            if self.pending(owner) & ~_HAS_SHORTCUT[owner]:\n",
+        "            if self.pending(owner):\n",
+        ("tests/test_bcm2836_stateful.py",),
+    ),
+    Mutant(
+        "a mailbox is not cleared by its acknowledge", PI_DRIVER,
+        "        self._local.clear_mailbox(cpu.number, 0, 1 << desc.hwirq)\n", "        pass\n",
+        (f"{PI_TESTS}test_ipis_come_by_mailbox",),
+    ),
+    Mutant(
+        "a Raspberry Pi's line is not masked while it is served", HANDLE,
+        "    mask_irq(desc)\n    desc.chip.irq_ack(cpu, desc)\n    if desc.inprogress:\n",
+        "    desc.chip.irq_ack(cpu, desc)\n    if desc.inprogress:\n",
+        (f"{FLOWS}test_the_chip_is_asked_in_this_order",),
+    ),
+    Mutant(
+        "a GPIO controller's parent is not ended", GPIO_DRIVER,
+        "            parent.irq_eoi(cpu, desc)\n", "            pass\n",
+        ("an_interrupt_is_active_until_its_eoi",),
+    ),
+    Mutant(
+        "only one line of a GPIO controller is served", GPIO_DRIVER,
+        "        for offset in _bits(pending):\n", "        for offset in _bits(pending)[:1]:\n",
+        (f"{GPIO_TESTS}test_the_lowest_line_is_served_first_in_one_interrupt",
+         "level_lines_are_served_while_asserted"),
+    ),
+    Mutant(
+        "a GPIO edge is latched only while its line is not masked", "hw/gpio.py",
+        "            self.latch |= bit\n", "            self.latch |= bit & self.enable\n",
+        (f"{GPIO_TESTS}test_the_output_is_high_while_a_line_is_pending_and_not_masked",),
+    ),
+    Mutant(
+        "an expander forgets what its thread has read", GPIO_DRIVER,
+        "        self.found |= pending\n", "        self.found = 0\n",
+        ("no_edge_is_lost_but_the_merged", "level_lines_are_served_while_asserted",
+         f"{GPIO_TESTS}test_nested_lines_run_in_the_thread_of_the_expander"),
+    ),
+    Mutant(
+        "an expander's line does not follow its lines", "irqchips.py",
+        "        if self._device is not None and self.hw.output and not self._device.wants[0]:\n",
+        "        if self._device is None:\n",
+        (f"{GPIO_TESTS}test_a_level_that_stays_high_is_served_again",),
+    ),
+    Mutant(
+        "a line that cannot be made pending is not replayed", "kernel/irq/resend.py",
+        "        k.resend.descs.append(desc)\n", "",
+        (f"{GPIO_TESTS}test_an_edge_while_the_line_is_disabled_is_replayed_by_a_tasklet",),
+    ),
+    Mutant(
         "an edge of a disabled line is not replayed", "kernel/irq/resend.py",
-        "    if not desc.chip.irq_retrigger(desc):\n",
-        "    if not desc:\n",
+        "    desc.istate &= ~IRQS_PENDING\n    if not desc.chip.irq_retrigger(desc):\n",
+        "    desc.istate &= ~IRQS_PENDING\n    if not desc.irq:\n",
         ("every_edge_is_followed_by_a_run",),
     ),
     Mutant(

@@ -17,6 +17,7 @@ from irqsim.clock import NEVER
 from irqsim.events import TASK_RUNNING, TRACEPOINTS, Record, release_number
 from irqsim.hw.gic import Gic
 from irqsim.hw.intid import SPI_BASE
+from irqsim.irqchips import GicBoard
 from irqsim.kernel.irq.irqdesc import IRQS_ONESHOT
 from irqsim.kernel.preempt import HARDIRQ_MASK
 from irqsim.kernel.state import Cpu
@@ -30,7 +31,7 @@ from irqsim.scenario.steps import steps_of
 from irqsim.trace.ftrace import TextFormat
 from tests.strategies import spec_of_seed
 
-NR_RUNS: Final = 104
+NR_RUNS: Final = 116
 NR_SLICES: Final = 7
 INTID_MASK: Final = 0x3FF
 FIRST_SPECIAL: Final = 1020
@@ -173,11 +174,15 @@ class Run:
         """CPUs that were off, with when they went and when they came."""
         with patch.object(irqsim.irqchips, "Gic", WatchedGic):
             self.machine = Machine(spec, self.records.extend, self._operate)
-        gic, k = self.machine.gic, self.machine.kernel
-        assert isinstance(gic, WatchedGic)
+        k, board = self.machine.kernel, self.machine.board
         self._watch_cpus()
-        gic.now_ns = lambda: k.now_ns
-        self.gic, self.kernel = gic, k
+        self.gic: WatchedGic | None = None
+        """None on a machine without one."""
+        if isinstance(board, GicBoard):
+            assert isinstance(board.gic, WatchedGic)
+            self.gic = board.gic
+            self.gic.now_ns = lambda: k.now_ns
+        self.kernel = k
         for tracepoint in TRACEPOINTS:
             k.trace_enabled[tracepoint.id] = True
         names = [*(each.name for each in STATE_INVARIANTS), *MACHINE_FAULTS]

@@ -30,6 +30,7 @@ from irqsim.scenario.spec import (
     Chance,
     CostSpec,
     DeviceSpec,
+    GpioSpec,
     HrtimerSpec,
     If,
     KernelSpec,
@@ -751,10 +752,73 @@ def _ats(world: World, end: int) -> tuple[AtSpec, ...]:
     )
 
 
+# -- other controllers -------------------------------------------------------------------
+
+BANKS: Final = {1: (0, 1), 2: (1, 9), 3: (2, 25), 4: (1, 3), 5: (2, 0), 9: (2, 30)}
+"""Where an SPI is on a Raspberry Pi: with and without a shortcut, and shared."""
+
+
+def on_a_pi(draw: Draw, spec: ScenarioSpec) -> ScenarioSpec:
+    """The same devices on the lines of a Raspberry Pi: all are levels, none can be moved."""
+    sources = [2, 9, 3] if spec.kernel.release == "4.19" else [2, 9, 0, 1]
+    devices = []
+    for number, device in enumerate(spec.devices):
+        plain = evolve(device, spi=None, ppi=None, priority=0xA0, trigger="level")
+        if device.poll is not None:
+            devices.append(plain)
+        elif device.ppi is not None and sources:
+            devices.append(evolve(plain, local=sources.pop(0)))
+        else:
+            bank = (1, 20 + number) if device.spi is None else BANKS[device.spi]
+            devices.append(evolve(plain, bank=bank, affinity=None))
+    machine = evolve(spec.machine, arch=draw.choice(("arm", "arm64")), irqchip="bcm2836")
+    return evolve(spec, machine=machine, devices=tuple(devices))
+
+
+def behind_gpio(draw: Draw, spec: ScenarioSpec) -> ScenarioSpec:
+    """The same devices with their SPIs behind a GPIO controller, some behind an expander."""
+    devices = []
+    expander = DeviceSpec(
+        "expander",
+        spi=11,
+        flags=("IRQF_ONESHOT",),
+        thread=(step("run", fixed(draw.integer(1, 60) * US)),),
+        ack=draw.choice(("start", "end")),
+    )
+    for device in spec.devices:
+        line = device.spi
+        if line is None or device.poll is not None:
+            devices.append(device)
+            continue
+        moved = evolve(device, spi=None, affinity=None, priority=0xA0)
+        if device.thread is not None and chance(draw, 60):
+            devices.append(evolve(moved, gpio=("g1", line), handler=None, flags=()))
+        else:
+            devices.append(evolve(moved, gpio=("g0", line)))
+    is_nested = any(device.gpio is not None and device.gpio[0] == "g1" for device in devices)
+    is_level = any(device.gpio is not None and device.trigger == "level" for device in devices)
+    # A level that is disabled and not masked would have its CPU for itself.
+    flow = "by-trigger" if is_level else draw.choice(("by-trigger", "simple"))
+    gpios = [GpioSpec("g0", spi=10, lines=16, flow=flow)]
+    if is_nested:
+        devices.insert(0, expander)
+        gpios.append(GpioSpec("g1", device="expander", lines=16))
+    return evolve(spec, devices=tuple(devices), gpios=tuple(gpios))
+
+
+NR_GIC_SEEDS: Final = 104
+"""From here on the numbers are those of scenarios with other controllers."""
+
+
 def spec_of_seed(seed: int) -> ScenarioSpec:
-    """The scenario with this number: the themes take turns; from NR_PLAIN on with everything."""
+    """The scenario with this number: the themes take turns; from NR_PLAIN on with everything,
+    from NR_GIC_SEEDS on with another controller."""
     names = list(THEMES)
-    return make_spec(SeededDraw(seed), names[seed % len(names)], seed >= NR_PLAIN)
+    draw = SeededDraw(seed)
+    spec = make_spec(draw, names[seed % len(names)], seed >= NR_PLAIN)
+    if seed < NR_GIC_SEEDS:
+        return spec
+    return on_a_pi(draw, spec) if seed % 2 else behind_gpio(draw, spec)
 
 
 @st.composite
@@ -762,4 +826,8 @@ def specs(draw: st.DrawFn) -> ScenarioSpec:
     """A strategy for scenarios."""
     chosen = HypothesisDraw(draw)
     theme = chosen.choice(list(THEMES))
-    return make_spec(chosen, theme, chosen.choice((False, True)))
+    spec = make_spec(chosen, theme, chosen.choice((False, True)))
+    where = chosen.choice(("gic", "gic", "pi", "gpio"))
+    if where == "gic":
+        return spec
+    return on_a_pi(chosen, spec) if where == "pi" else behind_gpio(chosen, spec)

@@ -140,6 +140,12 @@ class CpuState(Protocol):
     def hrtimers(self) -> HrTimersState: ...
 
 
+class ChipState(Protocol):
+    """An irq_chip."""
+
+    has_set_affinity: bool
+
+
 class LineState(Protocol):
     """An irq_desc."""
 
@@ -158,6 +164,9 @@ class LineState(Protocol):
 
     @property
     def kstat_irqs(self) -> Sequence[int]: ...
+
+    @property
+    def chip(self) -> ChipState: ...
 
 
 class KernelState(Protocol):
@@ -313,7 +322,10 @@ def target_faults(k: KernelState) -> list[str]:
     return [
         f"irq {line.irq} goes to CPU {line.effective_cpu}, which is off"
         for line in k.irq_desc.values()
-        if line.actions and not line.percpu and not k.cpus[line.effective_cpu].is_online
+        if line.actions
+        and not line.percpu
+        and line.chip.has_set_affinity
+        and not k.cpus[line.effective_cpu].is_online
     ]
 
 

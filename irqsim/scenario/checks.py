@@ -197,8 +197,8 @@ def _check_line(device: DeviceSpec, key: str, irqchip: str, draft: Draft, place:
     if key != "gpio" and is_of_bcm2836 is not has_bank:
         other = "use 'bank'" if has_bank else f"{key!r} is a line of bcm2836"
         place.fault(f"{irqchip} has no such line; {other}")
-    elif key == "bank" and device.trigger == "edge":
-        place.fault("an edge is lost there, ARMCTRL has no latch; leave 'trigger' out")
+    elif is_of_bcm2836 and device.trigger == "edge":
+        place.fault("an edge is lost there, nothing has a latch; leave 'trigger' out")
     elif key in ("bank", "gpio") and device.affinity is not None:
         place.fault("a line of this kind is not moved; leave 'affinity' out")
     elif key == "lpi" and irqchip != "gic-v3":

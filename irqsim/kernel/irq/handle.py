@@ -189,9 +189,9 @@ def handle_nested_irq(k: Kernel, task: Task, desc: IrqDesc) -> Path:
     kstat_incr_irq(k.cpus[task.cpu], desc)
     desc.inprogress, desc.inprogress_cpu = True, task.cpu
     retval = IRQ_NONE
-    for action in desc.actions:
-        assert action.thread_fn is not None
-        retval |= yield from action.thread_fn(k, task, action)
+    for each in desc.actions:
+        assert each.thread_fn is not None
+        retval |= yield from each.thread_fn(k, task, each)
     yield from note_interrupt(k, k.cpus[task.cpu], desc, retval, handle_irq_event)
     desc.inprogress = False
 
