@@ -18,6 +18,7 @@ from irqsim.events import TASK_RUNNING, TRACEPOINTS, Record, release_number
 from irqsim.hw.gic import Gic
 from irqsim.hw.intid import SPI_BASE
 from irqsim.irqchips import GicBoard
+from irqsim.kernel.irq.handle import handle_edge_irq, handle_simple_irq
 from irqsim.kernel.irq.irqdesc import IRQS_ONESHOT
 from irqsim.kernel.preempt import HARDIRQ_MASK
 from irqsim.kernel.state import Cpu
@@ -109,7 +110,8 @@ def faults_of_masks(machine: Machine) -> list[str]:
 def faults_of_oneshot(machine: Machine) -> list[str]:
     """Look for one-shot lines that are not masked though a thread is to run.
 
-    enable_irq() unmasks a line whatever its threads do.
+    enable_irq() unmasks a line whatever its threads do.  handle_edge_irq() and
+    handle_simple_irq() mask none.
     """
     steps = [step for body in bodies(machine.spec) for step in steps_of(body)]
     if any(step.verb == "enable_irq" for step in steps):
@@ -118,6 +120,7 @@ def faults_of_oneshot(machine: Machine) -> list[str]:
         f"irq {driver.desc.irq} is not masked"
         for driver in machine.drivers.values()
         if driver.desc.istate & IRQS_ONESHOT
+        and driver.desc.handle_irq not in (handle_edge_irq, handle_simple_irq)
         and driver.desc.threads_oneshot
         and not driver.desc.masked
     ]
