@@ -235,3 +235,38 @@ run = ["run 200us"]
     assert inner[inner.index("el1h_64_irq") + 1 :][:4] == [
         "t", "tasklet_action_common.constprop.0", "tasklet_action", "handle_softirqs",
     ]  # fmt: skip
+
+
+def test_a_line_behind_a_chained_controller_has_both_on_its_way() -> None:
+    """Source: a Raspberry Pi's 4.14 logged: bcm2836_arm_irqchip_handle_irq, __handle_domain_irq,
+    generic_handle_irq, bcm2836_chained_handle_irq, generic_handle_irq, handle_level_irq,
+    handle_irq_event, handle_irq_event_percpu, __handle_irq_event_percpu."""
+    text = """
+[machine]
+irqchip = "bcm2836"
+arch = "arm"
+[kernel]
+release = "4.19"
+[run]
+duration = "2ms"
+[trace]
+events = ["softirq_raise"]
+options = ["stacktrace"]
+[[device]]
+name = "usb"
+bank = [1, 9]
+arrivals = ["1ms"]
+handler = ["raise_softirq BLOCK"]
+"""
+    chains = [
+        str(what["caller"]).split("\n")
+        for _, _, what in simulate(text).records
+        if what.tracepoint is KERNEL_STACK and "usb_irq" in str(what["caller"])
+    ]
+    vector = chains[0].index("__irq_svc")
+    assert chains[0][vector::-1] == [
+        "__irq_svc", "bcm2836_arm_irqchip_handle_irq", "__handle_domain_irq",
+        "generic_handle_irq", "bcm2836_chained_handle_irq", "generic_handle_irq",
+        "handle_level_irq", "handle_irq_event", "handle_irq_event_percpu",
+        "__handle_irq_event_percpu", "usb_irq",
+    ]  # fmt: skip

@@ -25,9 +25,11 @@ class Entry:
     __slots__ = (
         "boot_idle",
         "call_softirq",
+        "chained",
         "domain",
         "exit_user",
         "from_stack",
+        "handlers",
         "has_iterators",
         "idle",
         "ipi",
@@ -47,6 +49,10 @@ class Entry:
 
     domain: Chain
     """From the root handler to the flow handler, which is not among them."""
+    chained: Chain
+    """The same from a chained handler to the flow handler of a line behind it."""
+    handlers: Chain
+    """From a flow handler to the handlers of a line."""
     root: Chain
     """The root handler and what is above the vector where the stack is the IRQ stack already."""
     from_stack: Chain
@@ -77,12 +83,18 @@ class Entry:
     """Probes are called by a function of their tracepoint's, not in line (since 5.10)."""
 
 
-def entry_chains(arch: str, release: str) -> Entry:
-    """The pieces of an architecture and a release."""
+def entry_chains(arch: str, release: str, controller: str) -> Entry:
+    """The pieces of an architecture, a release and a root controller."""
     chains = _arm64() if arch == "arm64" else _arm()
     chains.has_iterators = release != "4.19"
+    chains.chained = chains.domain
+    chains.handlers = ("__handle_irq_event_percpu", "handle_irq_event")
     if release in ("4.19", "5.10"):
         _before_5_16(chains, arch, release)
+    if controller == "bcm2836":
+        chains.root = ("bcm2836_arm_irqchip_handle_irq", *chains.root[1:])
+    if release in ("4.19", "5.10"):
+        chains.irq_exit = (*chains.irq_exit, *chains.root)
     if release == "6.12" and arch == "arm64":
         chains.boot_idle = ("rest_init", "start_kernel", "__primary_switched")
         chains.syscall = (*chains.syscall[:2], "el0_svc_common", *chains.syscall[3:])
@@ -154,10 +166,12 @@ def _before_5_16(chains: Entry, arch: str, release: str) -> None:
     """__handle_domain_irq() enters and leaves around each interrupt; the vectors of arm64 are
     assembly (until 5.12), and ARMv7 has no IRQ stack (until 5.18)."""
     chains.domain = ("generic_handle_irq", "__handle_domain_irq")
+    chains.chained = chains.domain[:1]
+    chains.handlers = (chains.handlers[0], "handle_irq_event_percpu", "handle_irq_event")
     chains.root = ("gic_handle_irq",)
     chains.from_stack = chains.on_irq_stack = ()
     chains.softirq_body = ("__do_softirq",)
-    chains.irq_exit = ("irq_exit", "__handle_domain_irq", "gic_handle_irq")
+    chains.irq_exit = ("irq_exit", "__handle_domain_irq")
     chains.call_softirq = ("do_softirq", "__local_bh_enable_ip")
     chains.boot_idle = ("rest_init", "start_kernel")
     chains.secondary_idle = ("secondary_start_kernel",)
@@ -172,6 +186,16 @@ def _before_5_16(chains: Entry, arch: str, release: str) -> None:
         if release == "4.19":
             chains.preempt = ("preempt_schedule_irq",)
 
+
+CHAINED: Final[dict[str, Chain]] = {
+    "ArmctrlChip": ("bcm2836_chained_handle_irq",),
+    "IpiChip": ("bcm2836_arm_irqchip_handle_ipi",),
+    "GpioChip": ("pl061_irq_handler",),
+}
+"""The handler that a line's controller stands behind, by the class of its irq_chip."""
+
+NMI_FLOWS: Final = ("handle_fasteoi_nmi", "handle_percpu_devid_fasteoi_nmi")
+"""Flow handlers that call the line's handler themselves."""
 
 THREADS: Final[tuple[tuple[str, Chain], ...]] = (
     ("ksoftirqd/", ("smpboot_thread_fn", *_KTHREAD)),

@@ -20,7 +20,9 @@ from irqsim.kernel.call_chains import (
     ACTIONS,
     APART,
     CALLED_BY_IPI,
+    CHAINED,
     HRTIMER_RUN,
+    NMI_FLOWS,
     PLACES,
     RAISED,
     RAISED_BY_HRTIMER,
@@ -53,7 +55,8 @@ _SOFT: Final = 1
 _BODY: Final = 2
 
 _TICKS: Final = ("tick_sched_timer", "tick_nohz_handler")
-_PHYS_TIMER: Final = 30
+_PHYS_TIMERS: Final = (30, 1)
+"""The physical timer's: a GIC's PPI, and the Raspberry Pi's CNTPNSIRQ."""
 
 
 class Open:
@@ -79,12 +82,12 @@ class CallStack:
 
     def __init__(self, k: Kernel) -> None:
         self._k = k
-        self._entry = entry_chains(k.arch, k.release.name)
+        self._entry = entry_chains(k.arch, k.release.name, k.gic.name)
         self._open: dict[int, list[Open]] = {}
         """By task, idle tasks by the CPU: -1 - cpu."""
         self._flows: dict[int, tuple[Frame, Chain, Chain]] = {}
-        """By CPU and depth: the line that was served last there, its flow handler and what
-        calls its handlers."""
+        """By CPU and depth: the line that was served last there, from its flow handler to
+        the root, and what calls its handlers."""
         self.follows_events = False
         """The option stacktrace."""
         self.triggers: dict[int, int] = {}
@@ -148,8 +151,12 @@ class CallStack:
         if self._k.release.name == "5.10" and event["name"] == "IPI":
             # Only there they have a flow of their own.
             flow = "handle_percpu_devid_fasteoi_ipi"
-        calls: Chain = () if desc.percpu else ("__handle_irq_event_percpu", "handle_irq_event")
-        self._flows[cpu.number << 8 | len(cpu.frames)] = (cpu.frame, (flow,), calls)
+        calls = () if desc.percpu or flow in NMI_FLOWS else self._entry.handlers
+        way = self._entry.domain
+        chained = CHAINED.get(type(desc.chip).__name__)
+        if chained is not None:
+            way = (*self._entry.chained, *chained, *way)
+        self._flows[cpu.number << 8 | len(cpu.frames)] = (cpu.frame, (flow, *way), calls)
 
     def _handler(self, event: Event) -> Chain:
         """The function of an action, which is called by its flow handler."""
@@ -158,7 +165,7 @@ class CallStack:
             return self._entry.ipi
         if name == "arch_timer":
             hwirq = self._k.irq_desc[int(str(event["irq"]))].hwirq
-            kind = "phys" if hwirq == _PHYS_TIMER else "virt"
+            kind = "phys" if hwirq in _PHYS_TIMERS else "virt"
             return ("hrtimer_interrupt", f"arch_timer_handler_{kind}")
         return (f"{_symbol(name)}_irq",)
 
@@ -279,7 +286,7 @@ class CallStack:
         flow = self._flows.get(cpu.number << 8 | index + 1)
         if flow is None or flow[0] is not cpu.frames[index]:
             return ()
-        return (*flow[2], *flow[1], *self._entry.domain)
+        return (*flow[2], *flow[1])
 
     def _vector(self, cpu: Cpu, index: int, phase: int, is_switch: bool) -> Chain:
         """The way out of an interrupt's handlers, its softirqs or itself to its vector."""
