@@ -86,6 +86,21 @@ def test_a_log_of_ours_is_replayed_event_for_event(log: Path) -> None:
 
 
 @needs_captures
+def test_a_replay_wakes_with_interrupts_off(tmp_path: Path) -> None:
+    """As the capture does: its lines have the `d` of the lock that a wake-up holds."""
+    scenario = tmp_path / "again.toml"
+    done = irqsim("import", "-o", str(scenario), trace_path("arm64-gicv3-4cpu-mod-threaded"))
+    assert done.returncode == 0
+    wakings = [
+        line
+        for line in irqsim("run", "-q", str(scenario)).stdout.splitlines()
+        if ": sched_waking: " in line or ": sched_wakeup: " in line
+    ]
+    assert len(wakings) > 20
+    assert [line for line in wakings if "] d" not in line] == []
+
+
+@needs_captures
 @pytest.mark.parametrize("name", QUICK)
 def test_a_capture_is_replayed(name: str) -> None:
     """98 % of the events in their order on each CPU, and every interrupt of a device."""

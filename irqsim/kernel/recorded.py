@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from irqsim.events import SCHED_WAKEUP, SCHED_WAKING, TASK_RUNNING
+from irqsim.events import SCHED_WAKEUP, SCHED_WAKING, TASK_RUNNING, Event
 from irqsim.kernel.preempt import IN_INTERRUPT_MASK
 from irqsim.kernel.sched import activate, fold_need_resched, schedule
 from irqsim.kernel.state import IDLE, Cpu, Kernel, Path, Task
@@ -263,8 +263,9 @@ def switch(k: Kernel, cpu: Cpu, state: int, preempt: bool) -> Path:
 def sched_waking(k: Kernel, cpu: Cpu, task: Task, target: Cpu, is_here: bool) -> Path:
     """The first half of a wake-up; all of it where the code now runs on another CPU."""
     if is_here:
-        event = k.events.intern(SCHED_WAKING, task.comm, task.pid, task.prio, target.number)
-        trace(k, cpu, event)
+        _trace_irqs_off(
+            k, cpu, k.events.intern(SCHED_WAKING, task.comm, task.pid, task.prio, target.number)
+        )
     elif not task.on_rq:
         recorded_of(k).wake_early(task)
         yield from wake_up_process(k, cpu, task)
@@ -281,9 +282,20 @@ def sched_wakeup(
         recorded.wake(k, cpu, task, target)
         if is_traced:
             event = k.events.intern(SCHED_WAKEUP, task.comm, task.pid, task.prio, target.number)
-            trace(k, cpu, event)
+            _trace_irqs_off(k, cpu, event)
     elif not task.on_rq:
         yield from wake_up_process(k, cpu, task)
+
+
+def _trace_irqs_off(k: Kernel, cpu: Cpu, event: Event) -> None:
+    """A line of a wake-up, which holds the task's lock with interrupts off.
+
+    Source: kernel/sched/core.c: try_to_wake_up: p->pi_lock.
+    """
+    saved = cpu.irqs_disabled
+    cpu.irqs_disabled = True
+    trace(k, cpu, event)
+    cpu.irqs_disabled = saved
 
 
 def need_resched(k: Kernel, cpu: Cpu) -> None:
