@@ -188,6 +188,54 @@ def test_the_release_decides_which_laws_hold() -> None:
     assert "softirqs_wait_for_a_runnable_ksoftirqd is silent: another release" in done.stderr
 
 
+PRIVATE = """
+[[device]]
+name = "spm"
+ppi = 5
+arrivals = ["1ms", "2ms"]
+handler = ["run 5us"]
+"""
+
+ON_RT = """
+kernel = { release = "6.12", preempt = "rt" }
+
+[[device]]
+name = "low"
+spi = 1
+arrivals = ["1ms"]
+handler = ["tasklet_schedule t"]
+
+[[task]]
+name = "urgent"
+cpu = 0
+policy = "fifo"
+priority = 90
+start = "1100us"
+run = ["run 5us"]
+
+[[tasklet]]
+name = "t"
+run = ["run 300us"]
+
+[trace]
+events = ["irq", "sched_switch", "sched_waking"]
+"""
+
+
+def test_what_a_log_does_not_say_can_be_said() -> None:
+    """Which lines are per-CPU; and of 6.12, whose layout is that of every 6.12, that it is RT."""
+    log = irqsim("run", "-q", "-", stdin=PRIVATE).stdout
+    irq = log.split("irq=")[1].split(" ")[0]
+    done = irqsim("check", "-q", "-", stdin=log)
+    assert "a_line_runs_on_one_cpu_at_a_time" in done.stdout
+    assert irqsim("check", "-q", "--percpu", irq, "-", stdin=log).returncode == 0
+    log = irqsim("run", "-q", "-", stdin=ON_RT).stdout
+    done = irqsim("check", "-q", "--release", "6.12", "-", stdin=log)
+    assert "no_switch_in_an_interrupt" in done.stdout
+    done = irqsim("check", "-q", "--release", "6.12", "--rt", "-", stdin=log)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def test_a_simulated_log_keeps_all_laws(tmp_path: Path) -> None:
     for name in ("contexts", "touchscreen", "linux-4.19"):
         (tmp_path / name).write_text(irqsim("run", "-q", f"traces/{name}/scenario.toml").stdout)

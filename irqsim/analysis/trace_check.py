@@ -7,7 +7,7 @@ overwritten.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from attrs import evolve, frozen
@@ -56,8 +56,14 @@ class Silence:
     why: str
 
 
-def setting_of(header: TraceHeader, release: Release | None = None) -> Setting:
-    """What a header tells of its kernel; `release`: what the user knows better."""
+def setting_of(
+    header: TraceHeader,
+    release: Release | None = None,
+    *,
+    is_rt: bool = False,
+    percpu_irqs: Collection[int] = (),
+) -> Setting:
+    """What a header tells of its kernel; all else: what the user knows better."""
     oldest, youngest = SPANS[header.layout]
     if release is None and header.kernel_version is not None:
         oldest = youngest = release_number(header.kernel_version)
@@ -66,8 +72,9 @@ def setting_of(header: TraceHeader, release: Release | None = None) -> Setting:
     return Setting(
         release=oldest,
         youngest=youngest,
-        is_rt=header.is_rt,
+        is_rt=header.is_rt or is_rt,
         has_flags=header.has_irq_info,
+        percpu_irqs=frozenset(percpu_irqs),
     )
 
 
@@ -84,12 +91,15 @@ class TraceCheck:
         header: TraceHeader,
         invariants: Sequence[Invariant] = INVARIANTS,
         release: Release | None = None,
+        *,
+        is_rt: bool = False,
+        percpu_irqs: Collection[int] = (),
     ) -> None:
         """Raises ValueError for a trace whose lines do not say what happened where."""
         if not header.has_context:
             raise ValueError("its lines do not say which task ran on which CPU (context-info)")
         self.header = header
-        self.setting = setting_of(header, release)
+        self.setting = setting_of(header, release, is_rt=is_rt, percpu_irqs=percpu_irqs)
         self._checker = Checker(invariants, setting=self.setting, with_exceptions=True)
         self._named = {each.name: each for each in invariants}
         self._cpus: dict[int, int] = {}

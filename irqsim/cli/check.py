@@ -19,7 +19,7 @@ from irqsim.errors import IrqsimError, TraceFormatError
 from irqsim.events import Release, release_number
 from irqsim.kernel.release import RELEASES
 from irqsim.scenario.names import hint
-from irqsim.trace.reader import open_trace
+from irqsim.trace.reader import Trace, open_trace
 from irqsim.trace.source import STDIN
 
 BROKEN: Final = 1
@@ -50,6 +50,10 @@ def _release(ctx: object, param: object, value: str | None) -> Release | None:
               help="A TOML file with laws of your own; repeatable.")
 @click.option("--release", metavar="RELEASE", callback=_release,
               help="The kernel's release, where the trace does not say.")
+@click.option("--rt", "is_rt", is_flag=True,
+              help="The kernel is PREEMPT_RT, where the trace does not say (6.12).")
+@click.option("--percpu", "percpu_irqs", metavar="IRQ", type=click.IntRange(0), multiple=True,
+              help="This line is per-CPU, besides those of Linux's own drivers; repeatable.")
 @click.option("--strict", is_flag=True, help="Warnings count as violations.")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON list of objects.")
 @click.option("-q", "--quiet", is_flag=True, help="No summary.")
@@ -60,6 +64,8 @@ def command(
     is_list: bool,
     monitors: tuple[str, ...],
     release: Release | None,
+    is_rt: bool,
+    percpu_irqs: tuple[int, ...],
     strict: bool,
     as_json: bool,
     quiet: bool,
@@ -82,7 +88,11 @@ def command(
     status = 0
     for name in traces:
         try:
-            check = _check(name, laws, release, printer)
+            with open_trace(name) as trace:
+                check = _started(trace, laws, release, is_rt, percpu_irqs)
+                for number, item in trace:
+                    for finding in check.feed(number, item):
+                        printer.put(trace.name, finding)
         except IrqsimError as error:
             status = max(status, complain(error))
             continue
@@ -108,18 +118,18 @@ def _laws(rules: tuple[str, ...], monitors: tuple[str, ...]) -> list[Invariant]:
     return [each for each in laws if not rules or each.name in rules]
 
 
-def _check(
-    name: str, laws: list[Invariant], release: Release | None, printer: _Printer
+def _started(
+    trace: Trace,
+    laws: list[Invariant],
+    release: Release | None,
+    is_rt: bool,
+    percpu_irqs: tuple[int, ...],
 ) -> TraceCheck:
-    with open_trace(name) as trace:
-        try:
-            check = TraceCheck(trace.header, laws, release)
-        except ValueError as error:
-            raise TraceFormatError(trace.name, None, str(error)) from error
-        for line, item in trace:
-            for finding in check.feed(line, item):
-                printer.put(trace.name, finding)
-    return check
+    """Raises TraceFormatError for a trace whose lines do not say what happened where."""
+    try:
+        return TraceCheck(trace.header, laws, release, is_rt=is_rt, percpu_irqs=percpu_irqs)
+    except ValueError as error:
+        raise TraceFormatError(trace.name, None, str(error)) from error
 
 
 class _Printer:
