@@ -27,6 +27,10 @@ from irqsim.events import (
 )
 from tests.runs import Run
 
+BOTTOM: Final = {
+    ("bottom", "off"): 1, ("bottom", "on"): -1, ("hold", "block"): 1, ("drop", "block"): -1,
+}  # fmt: skip
+"""What marks say of bottom halves: `block` is a lock that is taken with spin_lock_bh()."""
 OUTSIDE_NS: Final = 200_000
 """How long before a violation a task may have been started from outside."""
 
@@ -181,8 +185,8 @@ def faults_of_bottom_halves(run: Run) -> list[str]:
     faults = []
     for time_ns, context, event in run.records:
         cpu = context.cpu
-        if event.tracepoint is PRINT and _marks(event)[0] == "bottom":
-            depth[cpu] += 1 if _marks(event)[1] == "off" else -1
+        if event.tracepoint is PRINT and _marks(event) in BOTTOM:
+            depth[cpu] += BOTTOM[_marks(event)]
         elif event.tracepoint is SOFTIRQ_ENTRY and depth[cpu]:
             faults.append(f"{time_ns} ns: {event} on CPU {cpu}, where bottom halves are off")
     return faults

@@ -63,6 +63,7 @@ PROPERTIES: Final = "tests/test_properties.py::"
 FLOWS: Final = "tests/test_flow_handlers.py::"
 RECORDED: Final = "tests/test_captures.py::test_events_are_those_that_were_recorded"
 RTMUTEX: Final = "kernel/rtmutex.py"
+WORKQUEUE: Final = "kernel/workqueue.py"
 
 RECORD: Final = """\
     k.trace_records.append((k.now_ns + k.trace_clock_ns, context, event))
@@ -98,6 +99,89 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "        yield from rt_spin_lock(k, cpu, cpu.softirq_ctrl_lock)\n",
         "        yield 0\n",
         (RECORDED + "[rt-bottom-halves]",),
+    ),
+    Mutant(
+        "RT: ktimers is not woken where the interrupt came upon a softirq", ENTRY,
+        "        yield from wake_timersd(k, cpu)\n    yield k.cost.irq_exit\n",
+        "        if not cpu.preempt_count & IN_INTERRUPT_MASK:\n"
+        "            yield from wake_timersd(k, cpu)\n"
+        "    yield k.cost.irq_exit\n",
+        ("tests/test_rt.py::test_a_timers_softirq_does_not_wait_for_the_next_interrupt",),
+    ),
+    Mutant(
+        "bottom halves that are off run at the end of an interrupt", ENTRY,
+        "    if cpu.preempt_count & IN_INTERRUPT_MASK:\n        return False\n    return k",
+        "    if cpu.preempt_count & 0xF0100:\n        return False\n    return k",
+        ("bottom_halves_that_are_off_run_nothing",),
+    ),
+    # Threads, polls, works.
+    Mutant(
+        "a one-shot line opens when its handler has returned", "kernel/irq/mask.py",
+        "not desc.threads_oneshot", "True",
+        ("a_oneshot_line_is_silent_while_its_thread_runs",
+         "a_oneshot_line_waits_for_its_thread"),
+    ),
+    Mutant(
+        "a device interrupts while its poll is scheduled", "scenario/nic.py",
+        "        self.device.mask()\n", "",
+        ("a_device_is_silent_while_its_poll_is_scheduled",
+         "tests/test_dev.py::test_the_line_is_quiet_until_the_poll_is_complete"),
+    ),
+    Mutant(
+        "a poll takes more than its weight", "kernel/dev.py",
+        "work, napi.weight)", "work + napi.weight, napi.weight)",
+        ("napi_polls_keep_their_budget",),
+    ),
+    Mutant(
+        "a work that is queued while it runs is lost", WORKQUEUE,
+        "        work.worker.scheduled.append(work)\n", "        work.is_pending = False\n",
+        ("a_work_runs_once_for_each_time_it_was_queued",),
+    ),
+    Mutant(
+        "a work runs beside itself on another worker", WORKQUEUE,
+        "    if work.worker is not None:\n", "    if False:\n",
+        ("no_work_runs_beside_itself",),
+    ),
+    # Storms, deadlines, lockups.
+    Mutant(
+        "a storm is one interrupt late", "kernel/irq/storm.py",
+        "        if watch.count > self._limit:\n", "        if watch.count > self._limit + 1:\n",
+        ("tests/test_storm.py::test_one_interrupt_too_many_disables_the_line",),
+    ),
+    Mutant(
+        "a storm's line is never enabled again", "kernel/irq/storm.py",
+        "            enable_irq(k, cpu, desc)\n", "            pass\n",
+        ("tests/test_storm.py::test_a_held_line_is_enabled_again",),
+    ),
+    Mutant(
+        "polls count as interrupts", "kernel/irq/storm.py",
+        "        if desc.istate & (IRQS_STORM | IRQS_POLL_INPROGRESS):\n            return\n", "",
+        ("tests/test_storm.py",),
+    ),
+    Mutant(
+        "a deadline is missed when it is kept", "scenario/service.py",
+        "        if latency_ns > self.deadline_ns:\n", "        if latency_ns >= self.deadline_ns:\n",
+        ("tests/test_deadline.py::test_the_deadline_itself_is_in_time",),
+    ),
+    Mutant(
+        "a service ends with its handler", "scenario/service.py",
+        "                service.nr_parts += 1\n", "",
+        ("tests/test_deadline.py",),
+    ),
+    Mutant(
+        "an arrival that is served is forgotten", DEVICE,
+        "                self.nr_services += taken - self.merged[pe]\n", "                pass\n",
+        ("no_arrival_is_forgotten",),
+    ),
+    Mutant(
+        "a polled device is looked at once", "scenario/poller.py",
+        "        return HRTIMER_RESTART\n", "        return 0\n",
+        ("tests/test_deadline.py::test_a_polled_device_is_looked_at_from_a_timer",),
+    ),
+    Mutant(
+        "locks in a circle are not seen", LOCKING,
+        "        if owner == cpu.number:\n            return True\n", "",
+        ("tests/test_lockup.py::test_two_cpus_that_wait_for_each_others_lock_are_found",),
     ),
     # Softirqs.
     Mutant(

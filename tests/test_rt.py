@@ -32,3 +32,11 @@ def test_bottom_halves_belong_to_whom_the_cpu_says(seed: int) -> None:
     for cpu in rt_run(seed).kernel.cpus:
         if cpu.softirq_ctrl_lock.owner is not None:
             assert cpu.softirq_ctrl_cnt
+
+
+def test_a_timers_softirq_does_not_wait_for_the_next_interrupt() -> None:
+    """ktimers is woken also by an interrupt that came upon a softirq: here one of a thread.
+
+    Source: of the RT patches: kernel/softirq.c: __irq_exit_rcu.
+    """
+    assert Run(spec_of_seed(117)).violations() == []
