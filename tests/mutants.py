@@ -160,7 +160,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a deadline is missed when it is kept", "scenario/service.py",
-        "        if latency_ns > self.deadline_ns:\n", "        if latency_ns >= self.deadline_ns:\n",
+        "        if latency_ns > self.deadline_ns:\n",
+        "        if latency_ns >= self.deadline_ns:\n",
         ("tests/test_deadline.py::test_the_deadline_itself_is_in_time",),
     ),
     Mutant(

@@ -1,4 +1,8 @@
-"""Reports of code that sleeps, or leaves, where preempt_count says that it must not."""
+"""Reports of code that sleeps, or leaves, where preempt_count says that it must not.
+
+Differs: CONFIG_DEBUG_ATOMIC_SLEEP is off, as in the distribution's build: who might sleep and
+does not is not reported ("sleeping function called from invalid context").
+"""
 
 from __future__ import annotations
 
