@@ -72,6 +72,28 @@ events = ["irq", "napi", "sched"]
 """Softirqs that stop because a task waits, on another architecture, in user mode or not."""
 
 
+UNMASKABLE: Final = """
+[run]
+duration = "3ms"
+[machine]
+cpus = 1
+[kernel]
+pseudo_nmi = true
+[[device]]
+name = "slow"
+spi = 4
+arrivals = ["1ms"]
+handler = ["run 200us"]
+[[device]]
+name = "profiler"
+spi = 5
+nmi = true
+arrivals = ["1100us"]
+handler = ["run 5us"]
+"""
+"""A pseudo-NMI inside a handler."""
+
+
 def tell(records: Sequence[Record], ground: Ground, language: Language) -> list[Sentence]:
     """What is told of records."""
     narrator = Narrator(ground, language)
@@ -81,6 +103,9 @@ def tell(records: Sequence[Record], ground: Ground, language: Language) -> list[
 def told_of(spec: ScenarioSpec) -> dict[Language, list[Sentence]]:
     """What is told of a scenario, and of its kernel log, in each language."""
     records: list[Record] = []
+    if spec.trace.buffer_size_kb is None:
+        options = (*spec.trace.options, "exceptions")
+        spec = evolve(spec, trace=evolve(spec.trace, options=options))
     simulation = build(spec, records.extend)
     grounds = {language: ground_of(simulation) for language in LANGUAGES}
     simulation.run()
@@ -171,9 +196,12 @@ def test_every_rule_is_told_somewhere() -> None:
             spec = evolve(spec, trace=evolve(spec.trace, events=("*",)))
             found.update(dict.fromkeys(each.key for each in told_of(spec)["en"]))
         with open_trace(str(golden.TRACES / name / "trace")) as trace:
-            told = tell(list(trace.records()), ground_of_log(trace.header), "en")
+            records = list(trace.records())
+        for arch in (None, "arm64", "arm"):
+            told = tell(records, ground_of_log(trace.header, arch), "en")
             found.update(dict.fromkeys(each.key for each in told))
-    found.update(dict.fromkeys(each.key for each in told_of(read_text(CROWDED, "x"))["en"]))
+    for text in (CROWDED, UNMASKABLE):
+        found.update(dict.fromkeys(each.key for each in told_of(read_text(text, "x"))["en"]))
     narrator = Narrator(Ground(), "en")
     marker = Event(PRINT, ("tracing_mark_write", "here"))
     found.update(dict.fromkeys(each.key for each in narrator.lost(Lost(0, 3))))
@@ -237,6 +265,16 @@ def test_a_polled_handler_is_no_exception() -> None:
     for event, keys in keys_of("traces/storm-polled/scenario.toml"):
         if "rule.polled" in keys:
             assert event == "irq_handler_entry" and "irq_enter" not in keys
+
+
+def test_an_interrupted_handler_goes_on_after_an_nmi(tmp_path: Path) -> None:
+    scenario = tmp_path / "nmi.toml"
+    scenario.write_text(UNMASKABLE)
+    found = [keys for event, keys in keys_of(str(scenario)) if event.startswith("irq_handler")]
+    assert "rule.nmi" in found[1] and "return" not in found[1]
+    assert "rule.eoi" not in found[2] and "rule.eoi" in found[3]
+    told = irqsim("narrate", "-q", str(scenario)).stdout
+    assert "the handler of slow returns" in told
 
 
 def test_a_story_goes_on_to_the_end_of_service_and_no_further() -> None:

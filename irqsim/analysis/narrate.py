@@ -55,10 +55,14 @@ WORDS: Final[dict[str, Words]] = table(
     ENTRY_WORDS, IRQ_WORDS, SOFTIRQ_WORDS, SCHED_WORDS, OTHER_WORDS
 )
 
+EXCEPTIONS: Final = "irqsim"
+"""The symbol of the lines that the option `exceptions` adds."""
+ENDS: Final = ("exception_entry", "exception_return")
 MARKER: Final = "tracing_mark_write"
 
 BEGINS: Final = {IRQ_HANDLER_ENTRY: HARD, SOFTIRQ_ENTRY: SOFT}
 """What a record is the first of, where there are no flags."""
+USER_MODES: Final = ("EL0t", "USR")
 NO_STATE: Final = 0xFFFFFFFF
 """The state of cpu_idle that says that the CPU goes on."""
 DEFAULT_RELEASE: Final = (6, 1)
@@ -104,6 +108,8 @@ class Narrator:
         scene = Scene(time_ns, context, event, place, level, self._ground)
         values = self._values(scene)
         values["nr"] = nr_passes
+        if is_exception(event):
+            _exception_line(place, values)
         told = [
             tell(WORDS[key], self._language, {**values, **more})
             for key, more in self._tellings(scene, nr_passes)
@@ -166,11 +172,30 @@ class Narrator:
         return values
 
 
+def is_exception(event: Event) -> bool:
+    """It is a line of the option `exceptions`, and no real kernel's."""
+    return event.tracepoint is PRINT and event["ip"] == EXCEPTIONS
+
+
+def _exception_line(place: Place, values: Values) -> None:
+    """Note and add what a line of the option `exceptions` says."""
+    kind, *words = str(values["buf"]).split()
+    said = dict(word.partition("=")[::2] for word in words)
+    if kind == ENDS[0]:
+        place.from_user = said.get("from") in USER_MODES
+    values["mode_from"], values["mode_to"] = said.get("from"), said.get("to")
+    values["exception_vector"] = said.get("vector")
+    values["bytes"] = said.get("saved", said.get("restored"))
+
+
 def _variant(event: Event) -> str:
     """Which words stand for an event that needs nothing but its values."""
     tracepoint = event.tracepoint
     if tracepoint is PRINT and event["ip"] == MARKER:
         return "print.marker"
+    if is_exception(event):
+        kind = str(event["buf"]).partition(" ")[0]
+        return f"print.{kind}" if kind in ENDS else "print"
     if tracepoint is CPU_IDLE and event["state"] in (NO_STATE, -1):
         return "cpu_idle.exit"
     if tracepoint is TICK_STOP and not event["success"]:

@@ -25,6 +25,7 @@ from irqsim.events import (
     IPI_ENTRY,
     IRQ_HANDLER_ENTRY,
     IRQ_HANDLER_EXIT,
+    NMI,
     PREEMPT_MASK,
     SOFTIRQ,
     Tracepoint,
@@ -156,6 +157,13 @@ def _entry(scene: Scene, waits: Waits) -> Telling:
 def _exception(scene: Scene, waits: Waits, irq: int, line: Line | None) -> Telling:
     """A new exception, up to where the line is known."""
     place, context = scene.place, scene.context
+    if context.flags & NMI:
+        # On top of whatever there is: that goes on when it is over.
+        place.exceptions.append(Interrupted(HARD, 0, False))
+        yield from _processor(scene, place.level != TASK)
+        yield "rule.nmi", {}
+        yield from _line(scene, line, irq)
+        return
     is_soft = bool(context.flags & SOFTIRQ) or place.vec is not None
     level = SOFT if is_soft else TASK
     again = scene.ground.loops and place.level == HARD and bool(place.exceptions)
@@ -188,8 +196,9 @@ def _processor(scene: Scene, is_soft: bool) -> Telling:
     if arch is None:
         yield "entry.unknown", {}
         return
-    is_kernel = is_soft or scene.is_kernel()
-    is_user = not is_kernel and scene.context.pid in scene.ground.user_pids
+    told, scene.place.from_user = scene.place.from_user, None
+    is_kernel = is_soft or scene.is_kernel() or told is False
+    is_user = not is_kernel and told is True
     kind = 0 if is_kernel else 1 if is_user else 2
     if arch == "arm":
         yield ("entry.arm.svc", "entry.arm.usr", "entry.arm.either")[kind], {}
@@ -229,6 +238,8 @@ def _handler(scene: Scene, line: Line | None, name: str) -> Telling:
 
 def _caller(line: Line | None, name: str) -> Values:
     """Who calls the handler."""
+    if line is not None and line.flow.endswith("_nmi"):
+        return {"caller": line.flow, "caller_file": "kernel/irq/chip.c"}
     if line.is_percpu if line is not None else name in (IPI_NAME, TICK_NAME):
         return {"caller": "handle_percpu_devid_irq", "caller_file": "kernel/irq/chip.c"}
     return {"caller": "__handle_irq_event_percpu", "caller_file": "kernel/irq/handle.c"}
@@ -243,14 +254,22 @@ def _exit(scene: Scene, waits: Waits) -> Telling:
     is_handled = scene.number("ret") != 0
     place.nr_handled += is_handled
     waits.exit_ns[irq] = scene.time_ns
-    values = {"name": name, **_caller(scene.ground.lines.get(irq), name)}
-    if name in (IPI_NAME, TICK_NAME) and is_handled:
+    line = scene.ground.lines.get(irq)
+    values = {"name": name, **_caller(line, name)}
+    if line is not None and name in (*line.unhandled, *line.forced) and is_handled:
+        yield "handler.default_done", values
+        if scene.context.comm.startswith(f"irq/{irq}-"):
+            yield "rule.thread_awake", {}
+    elif name in (IPI_NAME, TICK_NAME) and is_handled:
         yield ("handler.ipi_done" if name == IPI_NAME else "handler.timer_done"), values
     else:
         yield ("irq_handler_exit" if is_handled else "rule.unhandled"), values
     actions = waits.actions(irq)
     if actions and name in actions and name != actions[-1]:
         # More handlers of the line follow.
+        return
+    if scene.context.flags & NMI:
+        place.leave(HARD)
         return
     if scene.level != HARD:
         return

@@ -73,8 +73,6 @@ class Ground:
     """What it takes from the signal to the handler at the least."""
     disables: bool = False
     """Somebody disables lines."""
-    user_pids: frozenset[int] = frozenset()
-    """Tasks that are in user mode whenever an interrupt can land."""
 
     @property
     def is_rt(self) -> bool:
@@ -161,7 +159,8 @@ class Place:
     """What one CPU is at."""
 
     __slots__ = (
-        "called", "exceptions", "flags", "handlers", "in_tasklet", "irq", "ksoftirqd_up", "level",
+        "called", "exceptions", "flags", "from_user", "handlers", "in_tasklet", "irq",
+        "ksoftirqd_up", "level",
         "napi_total", "nr_handled", "pass_told", "pending", "vec",
     )  # fmt: skip
 
@@ -169,6 +168,8 @@ class Place:
         self.level = TASK
         """Of its last record."""
         self.flags = 0
+        self.from_user: bool | None = None
+        """Where the exception that has just been taken comes from; None: no record says it."""
         self.exceptions: list[Interrupted] = []
         """Those that have not been returned from, the innermost last."""
         self.handlers: list[tuple[int, str]] = []

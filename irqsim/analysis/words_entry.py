@@ -81,6 +81,20 @@ ENTRY_WORDS: Final = (
         "handle_arch_irq", "kernel/irq/handle.c",
     ),
     Words(
+        "print.exception_entry", "processor",
+        "takes an IRQ exception, out of {who}: from mode {mode_from}, goes on at "
+        "{exception_vector}; {bytes} bytes of registers are saved",
+        "{who} 실행 중 IRQ 익셉션 발생: {mode_from} 모드에서 익셉션 벡터 "
+        "{exception_vector}(으)로 분기하고 레지스터 {bytes}바이트를 저장",
+        "{el1_irq}", _ENTRY,
+    ),
+    Words(
+        "print.exception_return", "processor",
+        "returns from the exception to mode {mode_to}: {bytes} bytes of registers are restored",
+        "익셉션에서 {mode_to} 모드로 복귀: 레지스터 {bytes}바이트를 복원",
+        "{exception_return}", _ENTRY,
+    ),
+    Words(
         "return", "processor",
         "has returned from the exception before this line: saved state back, interrupts on again",
         "이 줄 이전에 익셉션에서 복귀: 저장해 둔 프로세서 상태를 복원하고 인터럽트를 다시 허용",

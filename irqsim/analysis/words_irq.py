@@ -106,6 +106,14 @@ IRQ_WORDS: Final = (
         "{flow}", _CHIP_C,
     ),
     Words(
+        "rule.nmi", "kernel",
+        "a pseudo-NMI: its priority is above the mask by which interrupts are off, so that "
+        "nothing holds it back; it takes no lock",
+        "의사 NMI(pseudo-NMI): 인터럽트를 막는 우선순위 마스크보다 우선순위가 높아 인터럽트 "
+        "비활성화 구간에서도 발생하며, 락을 잡지 않음",
+        "handle_fasteoi_nmi", _CHIP_C,
+    ),
+    Words(
         "rule.polled", "kernel",
         "no interrupt: a timer calls the handlers of irq {irq}, as if the line had fired",
         "인터럽트가 아님: 타이머가 irq {irq} 라인을 폴링하여 인터럽트가 발생한 것처럼 핸들러를 "
@@ -195,6 +203,20 @@ IRQ_WORDS: Final = (
         "the handler of {name} returns: it was its interrupt (IRQ_HANDLED or IRQ_WAKE_THREAD)",
         "{name} 핸들러 종료: 자신의 인터럽트였음 (IRQ_HANDLED 또는 IRQ_WAKE_THREAD 반환)",
         "{caller}", "{caller_file}",
+    ),
+    Words(
+        "handler.default_done", "kernel",
+        "the default handler of {name} returns IRQ_WAKE_THREAD: the thread is asked for",
+        "{name}의 기본 핸들러 종료: IRQ_WAKE_THREAD를 반환하여 IRQ 스레드 실행을 요청",
+        "{caller}", "{caller_file}",
+    ),
+    Words(
+        "rule.thread_awake", "kernel",
+        "it is this line's own thread that was interrupted: it is awake, so there is no wake-up; "
+        "it goes round once more",
+        "인터럽트된 것이 바로 이 라인의 IRQ 스레드: 이미 깨어 있으므로 깨우는 이벤트 없이 한 번 "
+        "더 반복 실행",
+        "__irq_wake_thread", _HANDLE_C,
     ),
     Words(
         "handler.ipi_done", "kernel",

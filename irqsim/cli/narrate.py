@@ -9,7 +9,7 @@ from typing import Final
 import click
 from attrs import evolve
 
-from irqsim.analysis.narrate import Narrator
+from irqsim.analysis.narrate import Narrator, is_exception
 from irqsim.analysis.narrate_scene import Ground, ground_of_log
 from irqsim.analysis.narrate_story import Story
 from irqsim.analysis.narrate_text import narrate_object, narrate_text
@@ -28,6 +28,8 @@ from irqsim.trace.convert import Cut, Style
 from irqsim.trace.ftrace import TextFormat
 
 PANICKED: Final = 3
+EXCEPTIONS: Final = "exceptions"
+"""The trace option that logs them."""
 
 EXAMPLE: Final = """\b
 Example:
@@ -79,10 +81,16 @@ def command(
     story = None if irq is None else Story(irq, nth)
     simulations: list[Simulation] = []
     tellers: list[_Teller] = []
+    hides: list[bool] = []
 
     def prepare(spec: ScenarioSpec) -> ScenarioSpec:
         wanted = tuple(dict.fromkeys((*spec.trace.events, *events)))
-        return evolve(spec, trace=evolve(spec.trace, events=wanted))
+        options = spec.trace.options
+        if spec.trace.buffer_size_kb is None and EXCEPTIONS not in options:
+            # For the narrator only: whether user code was interrupted is in no other line.
+            hides.append(True)
+            options = (*options, EXCEPTIONS)
+        return evolve(spec, trace=evolve(spec.trace, events=wanted, options=options))
 
     def begin(shown: str, header: TraceHeader) -> Take:
         cut = Cut(
@@ -91,6 +99,7 @@ def command(
         ground = ground_of(simulations[0]) if simulations else ground_of_log(header, arch)
         teller = _Teller(ground, header, lang, cut, story, as_json)
         teller.simulation = simulations[0] if simulations else None
+        teller.hides_exceptions = bool(hides)
         tellers.append(teller)
         return teller.take
 
@@ -146,6 +155,8 @@ class _Teller:
         self._last = False
         """The record before was told."""
         self.simulation: Simulation | None = None
+        self.hides_exceptions = False
+        """Lines of the option `exceptions` are for the narrator, and not to be shown."""
 
     def take(self, number: int, item: Record | Lost) -> None:
         """Tell a record, or that some are missing."""
@@ -157,6 +168,8 @@ class _Teller:
             return
         self._messages(item[0])
         told = self._narrator.feed(number, item)
+        if self.hides_exceptions and is_exception(item[2]):
+            return
         is_ours = self._story is None or self._story.takes(item)
         self._last = self._cut.takes(item) and is_ours
         if self._last:

@@ -10,7 +10,7 @@ from irqsim.events import SOFTIRQ_RAISE, release_number
 from irqsim.kernel.irq.irqdesc import IRQS_ONESHOT, IrqDesc
 from irqsim.kernel.irq.thread import irq_default_primary_handler
 from irqsim.scenario.source import arrival_times
-from irqsim.scenario.spec import AnyStep, Body, ScenarioSpec, Step, TaskSpec
+from irqsim.scenario.spec import AnyStep, Body, ScenarioSpec, Step
 from irqsim.simulation import Simulation
 
 TRACING: Final = "/tracing/"
@@ -44,7 +44,6 @@ def ground_of(simulation: Simulation) -> Ground:
         },
         entry_ns=k.cost.irq_entry,
         disables=_disables(spec),
-        user_pids=frozenset(_user_pids(simulation)),
     )
 
 
@@ -97,16 +96,3 @@ def _steps_of(each: AnyStep) -> Iterator[Step]:
         return
     yield from _steps(each.body)
     yield from _steps(getattr(each, "otherwise", ()))
-
-
-def _user_pids(simulation: Simulation) -> Iterator[int]:
-    """Tasks that do nothing but run in user mode: there an interrupt finds them."""
-    specs = {each.comm or each.name: each for each in simulation.spec.tasks}
-    for task in simulation.kernel.tasks:
-        spec = specs.get(task.comm)
-        if spec is not None and _is_user(spec):
-            yield task.pid
-
-
-def _is_user(spec: TaskSpec) -> bool:
-    return spec.mode == "user" and all(step.verb == "run" for step in _steps(spec.run))
