@@ -67,8 +67,11 @@ def logging_exceptions(interrupt: Interrupt) -> Interrupt:
         _say(k, cpu, _entry(k, cpu, from_user, frame))
         place = _return_class(cpu, from_user)
         yield from interrupt(k, cpu)
-        # It may have given way meanwhile, and be elsewhere.
-        _say(k, k.cpus[task.cpu], _return(k, from_user, place, frame))
+        # It may have given way meanwhile, and be elsewhere; the last steps are with interrupts off.
+        cpu = k.cpus[task.cpu]
+        saved, cpu.irqs_disabled = cpu.irqs_disabled, True
+        _say(k, cpu, _return(k, from_user, place, frame))
+        cpu.irqs_disabled = saved
 
     return path
 
@@ -91,7 +94,7 @@ def _entry(k: Kernel, cpu: Cpu, from_user: bool, frame: str) -> str:
     stack = _IRQ if runs_on_irq_stack else frame
     words = [
         f"exception_entry vector={taken.vector} from={taken.mode_from} to={taken.mode_to}",
-        f"masks={taken.masks} return={_return_class(cpu, from_user)} in={taken.link}",
+        f"masks={taken.masks} return={_return_class(cpu, from_user)} link={taken.link}",
         f"spsr={taken.saved_status} {code} saved={_saved(k, from_user)} frame={frame}",
         f"stack={stack}",
     ]
