@@ -23,6 +23,7 @@ from irqsim.kernel.irq.gpio import GpioChip
 from irqsim.kernel.irq.handle import handle_fasteoi_irq, handle_percpu_devid_irq
 from irqsim.kernel.irq.irqdesc import IrqDesc
 from irqsim.kernel.irq.irqdomain import VIRTUAL_TIMER, IrqDomain
+from irqsim.kernel.irq.its import ItsDriver
 from irqsim.kernel.irq.manage import irq_set_chained_handler
 from irqsim.kernel.state import Kernel, Path, Task
 from irqsim.scenario.spec import DeviceSpec, GpioSpec, ScenarioSpec
@@ -76,9 +77,16 @@ class GicBoard:
         self._chip = k.gic = GicChip(self.gic, len(k.cpus), k.release.gicv3_loops, priorities)
         k.nmi_chip = self._chip if spec.kernel.pseudo_nmi else None
         k.domain = IrqDomain(k.arch, len(k.cpus), reserved_irqs(spec))
+        if self.gic.version == 3:
+            lpis = [device.lpi for device in spec.devices if device.lpi is not None]
+            self._its = ItsDriver(self.gic, self._chip, lpis)
 
     def line(self, k: Kernel, spec: DeviceSpec | GpioSpec) -> tuple[IrqDesc, Wires]:
-        """A PPI or an SPI."""
+        """A PPI, an SPI, or an MSI of the ITS."""
+        if isinstance(spec, DeviceSpec) and spec.lpi is not None:
+            is_default = spec.priority == GICD_INT_DEF_PRI
+            priority = self._chip.priority if is_default else spec.priority
+            return self._its.line(k, spec.lpi, priority, spec.irq)
         ppi = spec.ppi if isinstance(spec, DeviceSpec) else None
         hwirq = FIRST_PPI + ppi if ppi is not None else FIRST_SPI + (spec.spi or 0)
         percpu = ppi is not None

@@ -16,7 +16,7 @@ from irqsim.analysis.state import STATE_INVARIANTS
 from irqsim.clock import NEVER
 from irqsim.events import TASK_RUNNING, TRACEPOINTS, Record, release_number
 from irqsim.hw.gic import Gic
-from irqsim.hw.intid import SPI_BASE
+from irqsim.hw.intid import SPECIAL_BASE, SPI_BASE
 from irqsim.irqchips import GicBoard
 from irqsim.kernel.irq.handle import handle_edge_irq, handle_simple_irq
 from irqsim.kernel.irq.irqdesc import IRQS_ONESHOT
@@ -34,8 +34,7 @@ from tests.strategies import spec_of_seed
 
 NR_RUNS: Final = 116
 NR_SLICES: Final = 7
-INTID_MASK: Final = 0x3FF
-FIRST_SPECIAL: Final = 1020
+INTID_MASK: Final = {2: 0x3FF, 3: 0xFF_FFFF}
 
 
 class WatchedGic(Gic):
@@ -53,8 +52,9 @@ class WatchedGic(Gic):
 
     def acknowledge(self, pe: int) -> int:
         iar = super().acknowledge(pe)
-        intid = iar & INTID_MASK
-        if intid < FIRST_SPECIAL:
+        intid = iar & INTID_MASK[self.version]
+        # An LPI is never active: another PE may take it while its handler runs.
+        if intid < SPECIAL_BASE:
             key = self._key(intid, pe)
             if key in self._taken:
                 self.faults.append(
@@ -66,7 +66,7 @@ class WatchedGic(Gic):
 
     def end_of_interrupt(self, pe: int, iar: int) -> None:
         super().end_of_interrupt(pe, iar)
-        self._taken.pop(self._key(iar & INTID_MASK, pe), None)
+        self._taken.pop(self._key(iar & INTID_MASK[self.version], pe), None)
 
     def pulse(self, intid: int, pe: int = 0) -> bool:
         self.last_pulse_ns[self._key(intid, pe)] = self.now_ns()

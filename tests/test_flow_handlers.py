@@ -10,7 +10,7 @@ Source: kernel/irq/chip.c, kernel/irq/handle.c; the rules are those of kernel 6.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -84,6 +84,9 @@ class SoftChip:
 
     def irq_eoi(self, cpu: Cpu, desc: IrqDesc) -> None:
         self._note("eoi")
+
+    def irq_select_cpu(self, desc: IrqDesc, online: Sequence[int]) -> int:
+        return online[0]
 
     def irq_set_affinity(self, desc: IrqDesc, cpu: int) -> None:
         """It has one output, wherever that goes."""

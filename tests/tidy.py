@@ -43,6 +43,7 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
     "irqsim.kernel": (*_LOWER, "kernel"),
     # The kernel's only doors to the hardware, one for each controller.
     "irqsim.kernel.irq.chip": (*_LOWER, "kernel", "hw"),
+    "irqsim.kernel.irq.its": (*_LOWER, "kernel", "hw"),
     "irqsim.kernel.irq.bcm2836": (*_LOWER, "kernel", "hw"),
     "irqsim.kernel.irq.gpio": (*_LOWER, "kernel", "hw"),
     "irqsim.scenario": _MODEL,

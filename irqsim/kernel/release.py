@@ -74,6 +74,13 @@ class Release:
     idle_ends_with_irqs_off: bool
     """An idle CPU notes that it goes on before it takes the interrupt that ended its wait (since
     6.3)."""
+    balances_lpis: bool
+    """An LPI goes to the CPU of its affinity that has the fewest (since 5.8)."""
+    resends_lpis: bool
+    """An LPI that comes while its handlers run on another CPU is served after them (since 6.5);
+    before, it is lost."""
+    msi_domains_are_per_device: bool
+    """Each PCI device has a domain of its own for its MSIs, and they count from 0 (since 6.11)."""
     nr_arm64_ipis: int
     """SGIs that arm64 requests: all eight where backtraces and KGDB have theirs (since 6.7)."""
     kthread_pids: tuple[int, int, int]
@@ -134,6 +141,9 @@ RELEASES: Final[tuple[Release, ...]] = (
         has_ktimers=False,
         rt_is_lazy=True,
         idle_ends_with_irqs_off=False,
+        balances_lpis=False,
+        resends_lpis=False,
+        msi_domains_are_per_device=False,
         nr_arm64_ipis=7,
         kthread_pids=(9, 12, 14),
         warns_of_broken_affinity=True,
@@ -175,6 +185,9 @@ RELEASES: Final[tuple[Release, ...]] = (
         has_ktimers=False,
         rt_is_lazy=True,
         idle_ends_with_irqs_off=False,
+        balances_lpis=True,
+        resends_lpis=False,
+        msi_domains_are_per_device=False,
         nr_arm64_ipis=7,
         kthread_pids=(12, 14, 15),
         warns_of_broken_affinity=True,
@@ -216,6 +229,9 @@ RELEASES: Final[tuple[Release, ...]] = (
         has_ktimers=True,
         rt_is_lazy=True,
         idle_ends_with_irqs_off=False,
+        balances_lpis=True,
+        resends_lpis=False,
+        msi_domains_are_per_device=False,
         nr_arm64_ipis=7,
         kthread_pids=(13, 15, 17),
         warns_of_broken_affinity=False,
@@ -257,6 +273,9 @@ RELEASES: Final[tuple[Release, ...]] = (
         has_ktimers=True,
         rt_is_lazy=True,
         idle_ends_with_irqs_off=True,
+        balances_lpis=True,
+        resends_lpis=True,
+        msi_domains_are_per_device=False,
         nr_arm64_ipis=7,
         kthread_pids=(16, 20, 21),
         warns_of_broken_affinity=False,
@@ -298,6 +317,9 @@ RELEASES: Final[tuple[Release, ...]] = (
         has_ktimers=False,
         rt_is_lazy=False,
         idle_ends_with_irqs_off=True,
+        balances_lpis=True,
+        resends_lpis=True,
+        msi_domains_are_per_device=True,
         nr_arm64_ipis=8,
         kthread_pids=(16, 20, 21),
         warns_of_broken_affinity=False,

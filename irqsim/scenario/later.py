@@ -27,7 +27,6 @@ class Later:
 _ON: Final = (True,)
 
 LATER: Final[tuple[Later, ...]] = (
-    Later("device.lpi", "message-signalled interrupts (LPI)"),
     Later("trace.tracer", "this tracer", ("function", "function_graph", "irqsoff")),
 )
 

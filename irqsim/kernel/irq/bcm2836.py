@@ -16,6 +16,7 @@ order of the timers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from irqsim.hw.bcm2836 import (
@@ -73,6 +74,10 @@ class LocalChip:
 
     def irq_eoi(self, cpu: Cpu, desc: IrqDesc) -> None:
         """There is none."""
+
+    def irq_select_cpu(self, desc: IrqDesc, online: Sequence[int]) -> int:
+        """The first."""
+        return online[0]
 
     def irq_set_affinity(self, desc: IrqDesc, cpu: int) -> None:
         """There is none."""

@@ -9,6 +9,7 @@ Differs: a machine boots at EL1, so EOI and deactivation are one write (EOImode 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from irqsim.hw.gic import Gic
@@ -167,9 +168,13 @@ class GicChip:
         and that one is what this CPU acknowledged last.  SGIs are not preempted.
         Source: drivers/irqchip/irq-gic.c: gic_eoi_irq; irq-gic-v3.c: gic_eoi_irq.
         """
+        self.end(cpu, desc.hwirq)
+
+    def end(self, cpu: Cpu, intid: int) -> None:
+        """irq_eoi() for an INTID."""
         number, iar = cpu.number, self._iar[cpu.number]
-        own = iar & self._intid_mask == desc.hwirq
-        self._gic.end_of_interrupt(number, iar if own else desc.hwirq)
+        own = iar & self._intid_mask == intid
+        self._gic.end_of_interrupt(number, iar if own else intid)
 
     def take_ipi(self, cpu: Cpu, hwirq: int) -> int:
         """The number of an IPI that has no descriptor, an SGI, and write EOIR; -1: it is none."""
@@ -188,6 +193,10 @@ class GicChip:
     def irq_unmask(self, desc: IrqDesc) -> None:
         """Write ISENABLER."""
         self._gic.set_enabled(desc.hwirq, True)
+
+    def irq_select_cpu(self, desc: IrqDesc, online: Sequence[int]) -> int:
+        """The first."""
+        return online[0]
 
     def irq_set_affinity(self, desc: IrqDesc, cpu: int) -> None:
         """Route an SPI to one CPU, by ITARGETSR or IROUTER."""

@@ -13,6 +13,8 @@ Differs: an expander's lines are masked at once, and not at the end of a transfe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from irqsim.hw.gpio import Gpio
 from irqsim.kernel.irq.handle import (
     handle_edge_irq,
@@ -69,6 +71,10 @@ class GpioChip:
 
     def irq_eoi(self, cpu: Cpu, desc: IrqDesc) -> None:
         """There is none."""
+
+    def irq_select_cpu(self, desc: IrqDesc, online: Sequence[int]) -> int:
+        """The first."""
+        return online[0]
 
     def irq_set_affinity(self, desc: IrqDesc, cpu: int) -> None:
         """There is none: all lines go where their parent goes."""

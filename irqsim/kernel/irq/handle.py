@@ -25,6 +25,7 @@ from irqsim.kernel.irq.irqdesc import (
     kstat_incr_irq,
 )
 from irqsim.kernel.irq.mask import cond_unmask_irq, mask_irq, unmask_irq
+from irqsim.kernel.irq.resend import check_irq_resend
 from irqsim.kernel.irq.spurious import FoundPath, irq_wait_for_poll, note_interrupt
 from irqsim.kernel.irq.thread import irq_wake_thread
 from irqsim.kernel.printk import KERN_ERR, KERN_WARNING, printk, printk_once, warn_once
@@ -40,6 +41,9 @@ def handle_fasteoi_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
     if desc.inprogress:
         is_polled = yield from _irq_check_poll(k, cpu, desc)
         if not is_polled:
+            if desc.is_msi and k.release.resends_lpis:
+                # It was moved while its handlers ran: they run once more when they are through.
+                desc.istate |= IRQS_PENDING
             desc.chip.irq_eoi(cpu, desc)
             return
     desc.istate &= ~(IRQS_REPLAY | IRQS_WAITING)
@@ -56,6 +60,8 @@ def handle_fasteoi_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:
     desc.chip.irq_eoi(cpu, desc)
     if desc.istate & IRQS_ONESHOT:
         cond_unmask_irq(desc)
+    if desc.is_msi and desc.istate & IRQS_PENDING:
+        check_irq_resend(k, desc)
 
 
 def handle_percpu_devid_irq(k: Kernel, cpu: Cpu, desc: IrqDesc) -> Path:

@@ -5,7 +5,7 @@ Source: include/linux/irqdesc.h, include/linux/interrupt.h, kernel/irq/irqdesc.c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from irqsim.events import IRQ_HANDLER_ENTRY, IRQ_HANDLER_EXIT, Event
@@ -54,6 +54,9 @@ class IrqChip(Protocol):
 
     def irq_eoi(self, cpu: Cpu, desc: IrqDesc) -> None:
         """The interrupt that this CPU took last is done with."""
+
+    def irq_select_cpu(self, desc: IrqDesc, online: Sequence[int]) -> int:
+        """Which of these CPUs, ascending and at least one, the line is to go to."""
 
     def irq_set_affinity(self, desc: IrqDesc, cpu: int) -> None:
         """Route the line to `cpu`."""
@@ -174,6 +177,7 @@ class IrqDesc:
         "irqs_unhandled",
         "is_chained",
         "is_level",
+        "is_msi",
         "is_nested",
         "is_nmi",
         "istate",
@@ -197,6 +201,8 @@ class IrqDesc:
     irq: int
     hwirq: int
     chip: IrqChip
+    is_msi: bool
+    """An LPI behind the ITS: IRQCHIP_ONESHOT_SAFE, IRQD_RESEND_WHEN_IN_PROGRESS."""
     percpu: bool
     """A per-CPU interrupt with a device id for each CPU (PPI, SGI)."""
     is_nested: bool
@@ -271,6 +277,7 @@ class IrqDesc:
         self.depth = 1
         self.irqs_disabled = True
         self.is_level = True
+        self.is_msi = False
         self.is_nmi = False
         self.affinity = tuple(range(nr_cpus))
         self.effective_cpu = 0

@@ -66,6 +66,7 @@ def setup_irq(
             is_per_cpu_devid=desc.percpu,
             is_chained=desc.is_chained,
             is_nested=desc.is_nested,
+            is_oneshot_safe=desc.is_msi,
         ),
         bits_per_long=32 if k.arch == "arm" else 64,
         has_cond_oneshot=k.release.name in RELEASES_WITH_COND_ONESHOT,
@@ -290,7 +291,7 @@ def set_affinity(k: Kernel, desc: IrqDesc, cpus: tuple[int, ...]) -> None:
     gic_set_affinity.
     """
     desc.affinity = cpus
-    desc.effective_cpu = online_of(k, cpus)[0]
+    desc.effective_cpu = desc.chip.irq_select_cpu(desc, online_of(k, cpus))
     if not desc.percpu:
         desc.chip.irq_set_affinity(desc, desc.effective_cpu)
 
