@@ -66,10 +66,9 @@ RTMUTEX: Final = "kernel/rtmutex.py"
 WORKQUEUE: Final = "kernel/workqueue.py"
 
 RECORD: Final = """\
-    k.trace_records.append((k.now_ns + k.trace_clock_ns, context, event))
-
-
-def set_events"""
+        k.trace_records.append((k.now_ns + k.trace_clock_ns, context, event))
+    else:
+"""
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
@@ -470,8 +469,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "the lowest source of a core is not served first", PI_DRIVER,
-        "        return _lowest(pending) if pending else FIRST_SPECIAL\n",
-        "        return pending.bit_length() - 1 if pending else FIRST_SPECIAL\n",
+        "        return _lowest(pending) if pending else NO_IRQ\n",
+        "        return pending.bit_length() - 1 if pending else NO_IRQ\n",
         (f"{PI_TESTS}test_one_exception_serves_all_of_the_banks_and_one_local_source",),
     ),
     Mutant(
