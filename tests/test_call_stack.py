@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from irqsim.analysis.check import check
 from irqsim.events import KERNEL_STACK
 from tests.simulations import at, simulate
 
@@ -270,3 +271,12 @@ handler = ["raise_softirq BLOCK"]
         "handle_level_irq", "handle_irq_event", "handle_irq_event_percpu",
         "__handle_irq_event_percpu", "usb_irq",
     ]  # fmt: skip
+
+
+def test_a_log_with_stack_traces_keeps_what_every_log_keeps() -> None:
+    """Also behind sched_switch, where the stack is still that of the task that goes."""
+    scenario = SCENARIO.format(arch="arm64", irqchip="gic-v3", options='["stacktrace"]')
+    scenario = scenario.replace('events = ["irq"', 'events = ["irq", "sched", "timer"')
+    outcome = simulate(scenario)
+    assert {"sched_switch", "kernel_stack"} <= set(outcome.names())
+    assert check(outcome.records) == []

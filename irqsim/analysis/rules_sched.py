@@ -10,6 +10,7 @@ from typing import Final
 from irqsim.analysis.invariant import Invariant, Setting, Stateless
 from irqsim.events import (
     HARDIRQ,
+    KERNEL_STACK,
     NEED_RESCHED,
     NMI,
     PREEMPT_RESCHED,
@@ -57,6 +58,9 @@ class _Current:
             if self._checks_switches:
                 return ""
         if self._checks_switches or current is None or context.pid == current:
+            return ""
+        if event.tracepoint is KERNEL_STACK:
+            # A switch's, which is still the previous task's; others' events have been judged.
             return ""
         return f"{event.tracepoint.name} by pid {context.pid} while pid {current} runs"
 
