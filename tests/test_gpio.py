@@ -52,6 +52,9 @@ def test_the_lowest_line_is_served_first_in_one_interrupt() -> None:
     devices = [device(name, f'["g", {line}]', "1ms") for name, line in lines]
     outcome = simulate(HEAD + CHAINED + "".join(devices))
     assert names_of(outcome) == ["a", "b", "c"]
+    times = [time_ns for time_ns, _, _ in outcome.records]
+    # Each begins where the one before ended: the interrupt is not left between them.
+    assert times[1:5:2] == times[2:6:2]
 
 
 def test_the_parent_is_in_no_log_and_in_no_row() -> None:
