@@ -94,16 +94,31 @@ handler = ["run 5us"]
 """A pseudo-NMI inside a handler."""
 
 
+LOOPING: Final = """
+[machine]
+irqchip = "gic-v2"
+[[device]]
+name = "one"
+spi = 4
+arrivals = ["1ms"]
+[[device]]
+name = "other"
+spi = 5
+arrivals = ["1ms"]
+"""
+"""Two interrupts at once, and a controller whose handler may serve both in one exception."""
+
+
 def tell(records: Sequence[Record], ground: Ground, language: Language) -> list[Sentence]:
     """What is told of records."""
     narrator = Narrator(ground, language)
     return [each for line, record in enumerate(records) for each in narrator.feed(line, record)]
 
 
-def told_of(spec: ScenarioSpec) -> dict[Language, list[Sentence]]:
+def told_of(spec: ScenarioSpec, has_exceptions: bool = True) -> dict[Language, list[Sentence]]:
     """What is told of a scenario, and of its kernel log, in each language."""
     records: list[Record] = []
-    if spec.trace.buffer_size_kb is None:
+    if has_exceptions and spec.trace.buffer_size_kb is None:
         options = (*spec.trace.options, "exceptions")
         spec = evolve(spec, trace=evolve(spec.trace, options=options))
     simulation = build(spec, records.extend)
@@ -200,6 +215,8 @@ def test_every_rule_is_told_somewhere() -> None:
         for arch in (None, "arm64", "arm"):
             told = tell(records, ground_of_log(trace.header, arch), "en")
             found.update(dict.fromkeys(each.key for each in told))
+    bare = told_of(read_text(LOOPING, "x"), has_exceptions=False)["en"]
+    found.update(dict.fromkeys(each.key for each in bare))
     for text in (CROWDED, UNMASKABLE):
         found.update(dict.fromkeys(each.key for each in told_of(read_text(text, "x"))["en"]))
     narrator = Narrator(Ground(), "en")
@@ -275,6 +292,20 @@ def test_an_interrupted_handler_goes_on_after_an_nmi(tmp_path: Path) -> None:
     assert "rule.eoi" not in found[2] and "rule.eoi" in found[3]
     told = irqsim("narrate", "-q", str(scenario)).stdout
     assert "the handler of slow returns" in told
+
+
+def test_one_exception_with_two_interrupts_is_told_as_one(tmp_path: Path) -> None:
+    scenario = tmp_path / "looping.toml"
+    scenario.write_text(LOOPING)
+    entries = [keys for event, keys in keys_of(str(scenario)) if event == "irq_handler_entry"]
+    assert "irq_enter" in entries[0] and "irq_enter" not in entries[1]
+    assert "rule.same_exception" in entries[1] and "return" not in entries[1]
+
+
+def test_lines_of_a_chained_controller_are_no_intids() -> None:
+    for event, keys in keys_of("traces/gpio-key/scenario.toml"):
+        if event == "irq_handler_entry" and "irq_handler_entry" in keys:
+            assert "line.chip" in keys or "rule.resent" in keys
 
 
 def test_a_story_goes_on_to_the_end_of_service_and_no_further() -> None:

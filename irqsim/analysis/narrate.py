@@ -31,6 +31,7 @@ from irqsim.analysis.timeline import symbol, vector_name
 from irqsim.analysis.words import Language, Sentence, Words, table, tell
 from irqsim.analysis.words_entry import ENTRY_WORDS
 from irqsim.analysis.words_irq import IRQ_WORDS
+from irqsim.analysis.words_message import MESSAGE_WORDS
 from irqsim.analysis.words_other import OTHER_WORDS
 from irqsim.analysis.words_sched import SCHED_WORDS
 from irqsim.analysis.words_softirq import SOFTIRQ_WORDS, action_of
@@ -52,7 +53,7 @@ from irqsim.events import (
 from irqsim.records import Lost
 
 WORDS: Final[dict[str, Words]] = table(
-    ENTRY_WORDS, IRQ_WORDS, SOFTIRQ_WORDS, SCHED_WORDS, OTHER_WORDS
+    ENTRY_WORDS, IRQ_WORDS, MESSAGE_WORDS, SOFTIRQ_WORDS, SCHED_WORDS, OTHER_WORDS
 )
 
 EXCEPTIONS: Final = "irqsim"

@@ -140,7 +140,7 @@ def _entry(scene: Scene, waits: Waits) -> Telling:
         # No exception: somebody calls the handlers as if the line had fired.
         place.irq, place.called, place.nr_handled = irq, [name], 0
         place.handlers = [(irq, name)]
-        yield "rule.polled", {}
+        yield ("rule.resent" if place.vec in NOW_VECTORS else "rule.polled"), {}
         yield from _handler(scene, line, name)
         return
     is_next = place.level == HARD and place.irq == irq and name not in place.called
@@ -166,9 +166,11 @@ def _exception(scene: Scene, waits: Waits, irq: int, line: Line | None) -> Telli
         return
     is_soft = bool(context.flags & SOFTIRQ) or place.vec is not None
     level = SOFT if is_soft else TASK
-    again = scene.ground.loops and place.level == HARD and bool(place.exceptions)
+    goes_on = place.level == HARD and bool(place.exceptions)
+    is_same = goes_on and scene.ground.logs_exceptions and place.from_user is None
+    again = is_same or (goes_on and scene.ground.loops and not scene.ground.logs_exceptions)
     if again:
-        yield "rule.gic_loop", {}
+        yield ("rule.same_exception" if is_same else "rule.gic_loop"), {}
     elif place.leave(level):
         yield "return", {}
     depth = context.preempt_count & PREEMPT_MASK
@@ -210,6 +212,8 @@ def _line(scene: Scene, line: Line | None, irq: int) -> Telling:
     name = str(scene.event["name"])
     if line is None:
         yield ("line.percpu" if name in (IPI_NAME, TICK_NAME) else "line.unknown"), {}
+    elif line.chip:
+        yield "line.chip", {"hwirq": line.hwirq, "flow": line.flow, "chip": line.chip}
     elif line.hwirq < NR_SGIS:
         yield "line.sgi", {"hwirq": line.hwirq, "flow": line.flow}
     elif line.hwirq < NR_PRIVATE:

@@ -31,6 +31,13 @@ _KTHREADS: Final = (
 """How the names of tasks begin that never leave the kernel."""
 
 
+ROOT_FILES: Final = {
+    "gic-v3": "drivers/irqchip/irq-gic-v3.c",
+    "bcm2836": "drivers/irqchip/irq-bcm2836.c",
+}
+"""By controller: where its root handler is, if not in irq-gic.c."""
+
+
 @frozen
 class Line:
     """An interrupt line, as its irq_desc has it."""
@@ -38,6 +45,8 @@ class Line:
     irq: int
     hwirq: int
     flow: str
+    chip: str = ""
+    """The controller that hwirq is a line of; empty: the GIC, and hwirq is an INTID."""
     is_level: bool = True
     is_oneshot: bool = False
     is_percpu: bool = False
@@ -62,6 +71,8 @@ class Ground:
     netdev_budget: int = 300
     has_flags: bool = True
     """Contexts have flags."""
+    logs_exceptions: bool = False
+    """The log has the lines of the option `exceptions`, all of them."""
     loops: bool = False
     """The root handler serves more than one interrupt in one exception."""
     sees_raises: bool = False
@@ -96,8 +107,13 @@ class Ground:
             back = "arch/arm64/kernel/signal.c"
         return {
             "arch": self.arch or "arm64",
-            "gic_file": "drivers/irqchip/irq-gic"
-            + ("-v3.c" if self.gic == "gic-v3" else ".c"),
+            "root": "bcm2836_arm_irqchip_handle_irq"
+            if self.gic == "bcm2836"
+            else "gic_handle_irq",
+            "gic_file": ROOT_FILES.get(self.gic or "", "drivers/irqchip/irq-gic.c"),
+            "resolve": "generic_handle_domain_irq"
+            if release >= (5, 16)
+            else "__handle_domain_irq",
             "entry_file": "arch/arm/kernel/entry-armv.S" if is_arm else "arch/arm64/kernel/entry.S",
             "el1_irq": "el1_irq" if before_5_15 else "el1h_64_irq",
             "el0_irq": "el0_irq" if before_5_15 else "el0t_64_irq",

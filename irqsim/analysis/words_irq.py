@@ -1,4 +1,4 @@
-"""The words for hard interrupts: flow handlers, handlers, IPIs, and the kernel log.
+"""The words for hard interrupts: flow handlers, handlers, IPIs.
 
 Source: drivers/irqchip; kernel/irq; kernel/softirq.c.
 """
@@ -31,7 +31,7 @@ IRQ_WORDS: Final = (
         "irq_desc is that of irq {irq}, whose flow handler is {flow}()",
         "IAR를 읽어 INTID {hwirq} 확인: 공유 주변장치 인터럽트 SPI {number} ({trigger} 트리거). "
         "irq {irq}의 인터럽트 디스크립터를 찾아 플로우 핸들러 {flow}() 함수를 호출",
-        "gic_handle_irq", "{gic_file}",
+        "{root}", "{gic_file}",
     ),
     Words(
         "line.ppi", "kernel",
@@ -39,7 +39,7 @@ IRQ_WORDS: Final = (
         "{irq}, whose flow handler is {flow}()",
         "IAR를 읽어 INTID {hwirq} 확인: 이 CPU 전용 주변장치 인터럽트(PPI). irq {irq}의 인터럽트 "
         "디스크립터를 찾아 플로우 핸들러 {flow}() 함수를 호출",
-        "gic_handle_irq", "{gic_file}",
+        "{root}", "{gic_file}",
     ),
     Words(
         "line.sgi", "kernel",
@@ -47,7 +47,7 @@ IRQ_WORDS: Final = (
         "IPI; irq {irq}, flow handler {flow}()",
         "IAR를 읽어 INTID {hwirq} 확인: 소프트웨어가 발생시킨 인터럽트(SGI), 즉 다른 CPU나 "
         "자신이 보낸 IPI. irq {irq}, 플로우 핸들러 {flow}()",
-        "gic_handle_irq", "{gic_file}",
+        "{root}", "{gic_file}",
     ),
     Words(
         "line.percpu", "kernel",
@@ -64,12 +64,26 @@ IRQ_WORDS: Final = (
         "__handle_irq_event_percpu", _HANDLE_C,
     ),
     Words(
+        "line.chip", "kernel",
+        "line {hwirq} of the controller {chip}: its IRQ domain says irq {irq}, whose flow "
+        "handler is {flow}()",
+        "인터럽트 컨트롤러 {chip}의 {hwirq}번 라인: IRQ 도메인에서 irq {irq}을(를) 찾아 플로우 "
+        "핸들러 {flow}() 함수를 호출",
+        "{resolve}", "kernel/irq/irqdesc.c",
+    ),
+    Words(
+        "rule.same_exception", "kernel",
+        "still in the same exception: the controller has one more interrupt",
+        "같은 익셉션에서 계속: 인터럽트 컨트롤러에 처리할 인터럽트가 더 있음",
+        "{root}", "{gic_file}",
+    ),
+    Words(
         "rule.gic_loop", "kernel",
         "gic_handle_irq() reads IAR until nothing is left (1023): this may be the exception of "
         "the interrupt above, or the next one",
         "gic_handle_irq() 함수는 남은 인터럽트가 없을 때(1023)까지 IAR를 읽음: 위 인터럽트와 "
         "같은 익셉션일 수도, 다음 익셉션일 수도 있음",
-        "gic_handle_irq", "{gic_file}",
+        "{root}", "{gic_file}",
     ),
     Words(
         "rule.in_softirq", "kernel",
@@ -112,6 +126,14 @@ IRQ_WORDS: Final = (
         "의사 NMI(pseudo-NMI): 인터럽트를 막는 우선순위 마스크보다 우선순위가 높아 인터럽트 "
         "비활성화 구간에서도 발생하며, 락을 잡지 않음",
         "handle_fasteoi_nmi", _CHIP_C,
+    ),
+    Words(
+        "rule.resent", "kernel",
+        "replay: irq {irq} came while it was disabled, and its controller cannot be made to "
+        "repeat it; a tasklet calls its flow handler instead",
+        "재실행(replay): irq {irq}이(가) 비활성화된 동안 발생했고 인터럽트 컨트롤러가 다시 "
+        "발생시킬 수 없으므로, 태스크릿이 대신 플로우 핸들러를 호출",
+        "resend_irqs", "kernel/irq/resend.c",
     ),
     Words(
         "rule.polled", "kernel",
@@ -166,7 +188,7 @@ IRQ_WORDS: Final = (
         "arrived", "processor",
         "{name} has wanted service since {arrived} s, {delay_us} us before",
         "{name} 장치가 {arrived}초에 인터럽트를 요청: {delay_us} us 전",
-        "gic_handle_irq", "{gic_file}",
+        "{root}", "{gic_file}",
     ),
     Words(
         "rule.waited_irq", "kernel",
@@ -338,57 +360,5 @@ IRQ_WORDS: Final = (
         "asks the CPUs of {cpumask} for something: {callback}",
         "{cpumask} CPU들에 처리 요청: {callback}",
         "smp_call_function_many_cond", "kernel/smp.c",
-    ),
-    # -- the kernel log -------------------------------------------------------------------
-    Words(
-        "rule.nobody_cared", "kernel",
-        "of the last 100,000 interrupts of the line more than 99,900 were unhandled: it is "
-        "reported, and disabled",
-        "해당 라인의 최근 인터럽트 100,000개 중 99,900개 넘게 처리되지 않음: 경고를 출력하고 "
-        "라인을 비활성화",
-        "__report_bad_irq", _SPURIOUS_C,
-    ),
-    Words(
-        "rule.irq_disabled", "kernel",
-        "IRQS_SPURIOUS_DISABLED: the line is shut off; a timer looks at it every tenth of a "
-        "second",
-        "IRQS_SPURIOUS_DISABLED: 라인을 차단하고, 이후 타이머가 0.1초마다 확인",
-        "note_interrupt", _SPURIOUS_C,
-    ),
-    Words(
-        "rule.storm", "kernel",
-        "the storm detector, no part of Linux: too many interrupts in its window, so the line is "
-        "disabled as by disable_irq_nosync()",
-        "인터럽트 스톰 감지기(리눅스 커널에는 없는 기능): 정해진 시간 동안 인터럽트가 너무 많아 "
-        "disable_irq_nosync()처럼 라인을 비활성화",
-        "disable_irq_nosync", _MANAGE_C,
-    ),
-    Words(
-        "rule.storm_over", "kernel",
-        "the storm is over, as far as the detector knows: the line is enabled again",
-        "감지기가 스톰이 끝났다고 판단: 라인을 다시 활성화",
-        "enable_irq", _MANAGE_C,
-    ),
-    Words(
-        "rule.atomic", "kernel",
-        "somebody sleeps where it is not allowed, preempt_count is not 0: the kernel says so and "
-        "goes on",
-        "휴면하면 안 되는 곳에서 휴면 시도, preempt_count가 0이 아님: 커널이 경고를 출력하고 "
-        "계속 진행",
-        "__schedule_bug", "kernel/sched/core.c",
-    ),
-    Words(
-        "message", "kernel",
-        "a message in the kernel log",
-        "커널 로그에 출력된 메시지",
-        "vprintk_emit", "kernel/printk/printk.c",
-    ),
-    Words(
-        "lost", "kernel",
-        "records of CPU {cpu} were overwritten before they were read: what it did meanwhile is "
-        "not known, and is forgotten here",
-        "CPU {cpu}의 기록이 읽히기 전에 덮어써짐: 그동안의 동작은 알 수 없으므로 이전 상태를 "
-        "모두 버림",
-        "print_trace_line", "kernel/trace/trace.c",
     ),
 )  # fmt: skip

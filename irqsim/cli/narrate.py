@@ -17,8 +17,9 @@ from irqsim.analysis.words import LANGUAGES, Language, Sentence
 from irqsim.cli.convert import _cpus, _time
 from irqsim.cli.inputs import Take, drive
 from irqsim.cli.messages import standard_output
-from irqsim.cli.narrate_ground import ground_of
+from irqsim.cli.narrate_ground import EXCEPTIONS, ground_of
 from irqsim.errors import IrqsimError
+from irqsim.events import KERNEL_STACK
 from irqsim.kernel.printk import format_line
 from irqsim.records import Lost, Record, TraceHeader
 from irqsim.scenario.names import hint
@@ -28,8 +29,6 @@ from irqsim.trace.convert import Cut, Style
 from irqsim.trace.ftrace import TextFormat
 
 PANICKED: Final = 3
-EXCEPTIONS: Final = "exceptions"
-"""The trace option that logs them."""
 
 EXAMPLE: Final = """\b
 Example:
@@ -155,6 +154,8 @@ class _Teller:
         self._last = False
         """The record before was told."""
         self.simulation: Simulation | None = None
+        self._hidden: dict[int, bool] = {}
+        """By CPU: its last event was."""
         self.hides_exceptions = False
         """Lines of the option `exceptions` are for the narrator, and not to be shown."""
 
@@ -168,13 +169,22 @@ class _Teller:
             return
         self._messages(item[0])
         told = self._narrator.feed(number, item)
-        if self.hides_exceptions and is_exception(item[2]):
+        if self._is_hidden(item):
             return
         is_ours = self._story is None or self._story.takes(item)
         self._last = self._cut.takes(item) and is_ours
         if self._last:
             line = self._text.lines([item]).rstrip("\n")
             self._put(number, line, item, told)
+
+    def _is_hidden(self, record: Record) -> bool:
+        """It is there for the narrator only, as is its stack trace."""
+        _, context, event = record
+        if not self.hides_exceptions:
+            return False
+        if event.tracepoint is not KERNEL_STACK:
+            self._hidden[context.cpu] = is_exception(event)
+        return self._hidden.get(context.cpu, False)
 
     def _messages(self, time_ns: int | None) -> None:
         """Tell what the kernel has logged before a time, or up to the end."""

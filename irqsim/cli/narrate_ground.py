@@ -7,6 +7,7 @@ from typing import Final
 
 from irqsim.analysis.narrate_scene import Ground, Line
 from irqsim.events import SOFTIRQ_RAISE, release_number
+from irqsim.kernel.irq.chip import GicChip
 from irqsim.kernel.irq.irqdesc import IRQS_ONESHOT, IrqDesc
 from irqsim.kernel.irq.thread import irq_default_primary_handler
 from irqsim.scenario.source import arrival_times
@@ -15,6 +16,8 @@ from irqsim.simulation import Simulation
 
 TRACING: Final = "/tracing/"
 """The files by which an operator may have part of the log only."""
+EXCEPTIONS: Final = "exceptions"
+"""The trace option that logs them."""
 DISABLES: Final = "disable_irq"
 """How the steps begin that disable a line."""
 
@@ -34,6 +37,7 @@ def ground_of(simulation: Simulation) -> Ground:
         threadirqs=spec.kernel.threadirqs,
         softirq_restart=spec.kernel.softirq_restart,
         netdev_budget=spec.kernel.netdev_budget,
+        logs_exceptions=EXCEPTIONS in spec.trace.options,
         loops=k.gic.loops,
         sees_raises=is_whole and k.trace_events[SOFTIRQ_RAISE.id],
         lines={irq: _line(desc) for irq, desc in k.irq_desc.items()},
@@ -57,6 +61,7 @@ def _line(desc: IrqDesc) -> Line:
         desc.irq,
         desc.hwirq,
         desc.handle_irq.__name__,
+        "" if isinstance(desc.chip, GicChip) else desc.chip.name,
         is_level=desc.is_level,
         is_oneshot=bool(desc.istate & IRQS_ONESHOT),
         is_percpu=desc.percpu,
