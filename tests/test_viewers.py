@@ -181,6 +181,53 @@ def test_perfetto_takes_chrome_json_and_markers(tmp_path: Path) -> None:
         assert found[0] > 100
 
 
+TRAPPY = """
+import sys, warnings; warnings.simplefilter("ignore")
+import trappy
+events = ["sched_switch", "irq_handler_entry", "softirq_entry"]
+trace = trappy.FTrace(sys.argv[1], normalize_time=False, scope="custom", events=events)
+for name in events: print(name, len(getattr(trace, name).data_frame))
+"""
+LISA = """
+import sys, warnings; warnings.simplefilter("ignore")
+from lisa.trace import Trace
+events = ["sched_switch", "irq_handler_entry", "softirq_entry"]
+trace = Trace(sys.argv[1], events=events, normalize_time=False)
+for name in events: print(name, len(trace.df_event(name)))
+"""
+
+
+@needs_trace_cmd
+@pytest.mark.parametrize("module", ["trappy", "lisa"])
+@pytest.mark.parametrize(
+    "options",
+    [["--layout", "4.19"], ["-O", "noirq-info"], ["-f", "trace.dat"]],
+    ids=["four-letters", "no-letters", "trace.dat"],
+)
+def test_trappy_and_lisa_find_every_event(
+    module: str, options: list[str], tmp_path: Path
+) -> None:
+    """They need pandas and numpy of long ago: IRQSIM_VIEWERS_PYTHON names a Python with them."""
+    python = os.environ.get("IRQSIM_VIEWERS_PYTHON", "")
+    if not python or subprocess.run([python, "-c", f"import {module}"], check=False).returncode:
+        pytest.skip(f"no Python with {module} (IRQSIM_VIEWERS_PYTHON)")
+    if module == "lisa" and options[0] == "--layout":
+        pytest.skip("it drops lines with a digit among the letters")
+    command = ["run", "--duration", "5ms", "-e", "irq", "-e", "sched", str(SCENARIO)]
+    text = irqsim(*command, cwd=tmp_path).stdout
+    out = tmp_path / "out"
+    irqsim(*command, "-o", str(out), *options, cwd=tmp_path)
+    (path,) = (out / name for name in ("trace", "trace.dat") if (out / name).is_file())
+    named = path.rename(tmp_path / ("log.dat" if path.suffix else "log.txt"))
+    script = TRAPPY if module == "trappy" else LISA
+    done = subprocess.run(
+        [python, "-c", script, str(named)], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    told = dict(line.split() for line in done.stdout.splitlines() if len(line.split()) == 2)
+    names = ("sched_switch", "irq_handler_entry", "softirq_entry")
+    assert told == {name: str(text.count(f" {name}:")) for name in names}
+
+
 def test_a_trace_without_tasks_is_no_trace_dat(reference: Path) -> None:
     path = reference / "captures" / "arm64-gicv3-4cpu-func-graph" / "trace"
     with open_trace(str(path)) as trace, pytest.raises(IrqsimError, match="which task"):

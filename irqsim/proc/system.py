@@ -77,9 +77,16 @@ def free_shell_pid(k: Kernel) -> int:
 
 
 def shell_context(system: System) -> Context:
-    """Whoever types is a shell, in process context on the first CPU that is online.
+    """Whoever types is a shell, in process context on the first CPU that could run it now.
 
     Differs: typing takes no time, and the scheduler knows nothing of this shell.
     """
     k, pid = system.kernel, system.shell_pid
-    return k.events.context("sh", pid, pid, online_cpus(k)[0], 0, 0)
+    online = online_cpus(k)
+    # Nothing runs in the middle of an interrupt, or of a section that keeps others away.
+    fit = [
+        number
+        for number in online
+        if not k.cpus[number].preempt_count and not k.cpus[number].irqs_disabled
+    ]
+    return k.events.context("sh", pid, pid, (fit or online)[0], 0, 0)
