@@ -72,6 +72,24 @@ RECORD: Final = """\
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
+        "an NMI does not count as one", ENTRY,
+        "    cpu.preempt_count += NMI_OFFSET + HARDIRQ_OFFSET\n",
+        "    cpu.preempt_count += 2 * HARDIRQ_OFFSET\n",
+        ("tests/test_pseudo_nmi.py",),
+    ),
+    Mutant(
+        "an NMI returns with interrupts on", ENGINE,
+        "        cpu.irqs_disabled = frame.irqs_disabled\n",
+        "        cpu.irqs_disabled = False\n",
+        ("tests/test_pseudo_nmi.py",),
+    ),
+    Mutant(
+        "interrupts that are off stop NMIs too", ENGINE,
+        "        return not cpu.irqs_disabled or (self._nmi[cpu.number] and not cpu.psr_i)\n",
+        "        return not cpu.irqs_disabled\n",
+        ("tests/test_pseudo_nmi.py",),
+    ),
+    Mutant(
         "RT: softirqs run at the end of the hard interrupt",
         ENTRY,
         "    if k.preempt_rt:\n        return wake_softirq_threads(k, cpu)\n",

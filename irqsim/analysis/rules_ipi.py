@@ -18,6 +18,7 @@ from irqsim.events import (
     IRQ_HANDLER_ENTRY,
     IRQ_HANDLER_EXIT,
     IRQS_OFF,
+    NMI,
     SOFTIRQ_ENTRY,
     SOFTIRQ_EXIT,
     Context,
@@ -36,14 +37,16 @@ _INSIDE: Final = "a handler runs"
 
 
 def _ipi_handler(context: Context, event: Event) -> Iterable[Move]:
+    if context.flags & NMI:
+        return ()
     return ((context.cpu, "IPI" if event.values[1] == IPI_NAME else "other", None),)
 
 
 _IPI_IN_HANDLER: Final = Automaton(
     reads={
         IRQ_HANDLER_ENTRY: _ipi_handler,
-        IRQ_HANDLER_EXIT: on_cpu("exit"),
-        IPI_ENTRY: on_cpu("ipi"),
+        IRQ_HANDLER_EXIT: on_cpu("exit", skips_nmi=True),
+        IPI_ENTRY: on_cpu("ipi", skips_nmi=True),
     },
     moves={
         (_OUTSIDE, "IPI"): "the IPI's handler runs",
@@ -125,6 +128,8 @@ class _OneIpi:
 
     def step(self, time_ns: int, context: Context, event: Event) -> str:
         cpu = context.cpu
+        if context.flags & NMI:
+            return ""
         if event.tracepoint is IRQ_HANDLER_ENTRY:
             self._nr.pop(cpu, None)
             if event.values[1] == IPI_NAME:
@@ -152,6 +157,8 @@ class _Handled:
         self._is_ipi: dict[int, bool] = {}
 
     def step(self, time_ns: int, context: Context, event: Event) -> str:
+        if context.flags & NMI:
+            return ""
         if event.tracepoint is IRQ_HANDLER_ENTRY:
             self._is_ipi[context.cpu] = event.values[1] == IPI_NAME
         elif self._is_ipi.pop(context.cpu, False) and not event.values[1]:

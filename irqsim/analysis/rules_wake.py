@@ -19,6 +19,7 @@ from irqsim.events import (
     HRTIMER_START,
     IRQ_HANDLER_ENTRY,
     IRQ_HANDLER_EXIT,
+    NMI,
     SCHED_MIGRATE_TASK,
     SCHED_STAT_BLOCKED,
     SCHED_STAT_IOWAIT,
@@ -97,6 +98,9 @@ class _BehindWaking:
         self._is_ipi: dict[int, bool] = {}
 
     def step(self, time_ns: int, context: Context, event: Event) -> str:
+        if context.flags & NMI:
+            # It may land anywhere, also in a wake-up.
+            return ""
         cpu, tracepoint = context.cpu, event.tracepoint
         if tracepoint is IRQ_HANDLER_ENTRY:
             self._is_ipi[cpu] = event.values[1] == IPI_NAME
