@@ -394,7 +394,10 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "the EOI comes before the handlers", HANDLE,
-        "        if not is_polled:\n            desc.chip.irq_eoi(cpu, desc)\n            return\n",
+        "        if not is_polled:\n            if desc.is_msi and k.release.resends_lpis:\n"
+        "                # It was moved while its handlers ran: they run once more when they are "
+        "through.\n                desc.istate |= IRQS_PENDING\n"
+        "            desc.chip.irq_eoi(cpu, desc)\n            return\n",
         "    desc.chip.irq_eoi(cpu, desc)\n",
         ("a_line_runs_on_one_cpu_at_a_time",),
     ),
@@ -575,7 +578,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "lines go to the last CPU of their affinity", MANAGE,
-        "    desc.effective_cpu = online_of(k, cpus)[0]\n",
+        "    desc.effective_cpu = desc.chip.irq_select_cpu(desc, online_of(k, cpus))\n",
         "    desc.effective_cpu = online_of(k, cpus)[-1]\n",
         ("a_line_is_served_where_its_affinity_says",),
     ),
