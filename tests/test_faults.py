@@ -209,6 +209,8 @@ def test_number_belongs_to_one_line() -> None:
         ('[[task]]\nname = "t"\nrun = ["2us"]\nloop = true', "4: task[0].loop"),
         ('[[device]]\nname = "a"\npoll = "1ms"', "3: device[0].poll"),
         ("[kernel]\nnohz = false", "2: kernel.nohz"),
+        (device('ack = "never"\narrivals = ["1ms"]'), "4: device[0].ack"),
+        (device('ack = "explicit"\narrivals = ["1ms"]\nhandler = ["2us"]'), "4: device[0].ack"),
     ],
 )
 def test_run_that_would_never_stop_is_refused(text: str, key: str) -> None:

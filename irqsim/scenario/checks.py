@@ -24,6 +24,7 @@ from irqsim.scenario.spec import (
     Listed,
     Replay,
     ScenarioSpec,
+    Step,
     TaskSpec,
 )
 from irqsim.scenario.steps import steps_of
@@ -303,6 +304,8 @@ def _check_end(draft: Draft) -> None:
     for device, place in draft.devices():
         if device.poll is not None:
             place.at("poll").fault(_never_stops("a poll that no step ends"))
+        if _is_never_quiet(device, spec, steps):
+            place.at("ack").fault(_never_stops("a level line that no step quiets"))
         arrivals = device.arrivals
         if arrivals is None or isinstance(arrivals, Listed):
             continue
@@ -317,6 +320,30 @@ def _check_end(draft: Draft) -> None:
             place.at("loop").fault(_never_stops("a loop that never waits"))
     if not spec.kernel.nohz:
         draft.root.at("kernel").at("nohz").fault(_never_stops("a tick on idle CPUs"))
+
+
+def _is_never_quiet(device: DeviceSpec, spec: ScenarioSpec, steps: list[Step]) -> bool:
+    """Whether a line fires for ever: nothing quiets it, and nothing switches it off.
+
+    What nobody handles the kernel switches off by itself: kernel/irq/spurious.c: note_interrupt.
+    """
+    own = [*steps_of(device.handler or ()), *steps_of(device.thread or ())]
+    is_quieted = device.ack in ("start", "end") or (
+        device.ack == "explicit" and any(step.verb == "ack" for step in own)
+    )
+    switched_off = any(
+        step.verb in ("disable_irq", "disable_irq_nosync", "free_irq") and device.name in step.args
+        for step in steps
+    )
+    return (
+        device.trigger == "level"
+        and device.arrivals is not None
+        and not is_quieted
+        and not switched_off
+        and not any(step.verb == "return" and "IRQ_HANDLED" not in step.args for step in own)
+        and not any(step.verb == "napi_schedule" for step in own)
+        and spec.kernel.storm_threshold is None
+    )
 
 
 def _waits(body: Body) -> bool:
