@@ -29,7 +29,7 @@ SLEEPS: Final = re.compile(r"switch [SDIX]$")
 _RAISE: Final = re.compile(r"raise_softirq (\S+)$")
 _WAKEUP: Final = re.compile(r"(?:sched_wakeup|activate) (.*) [0-9]+$")
 _WORK: Final = re.compile(r"softirq_work NET_RX ([0-9]+)$")
-_POLL: Final = re.compile(r"event napi_poll: .* work ([0-9]+) budget ([0-9]+)$")
+_POLL: Final = re.compile(r"event(?:_irqs_off)? napi_poll: .* work ([0-9]+) budget ([0-9]+)$")
 KERNELS: Final = re.compile(r"(rcu|migration/|ksoftirqd/|irq/|cpuhp/|idle_inject/)")
 """Threads whose work the model does in its own way, or not at all."""
 

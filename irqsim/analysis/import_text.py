@@ -311,7 +311,7 @@ class Writer:
 
 def _step(text: str) -> str:
     """A step as a line has it: semicolons stand between steps, but for those that join two."""
-    if text.startswith("event "):
+    if text.startswith(("event ", "event_irqs_off ")):
         bare = text.rstrip(" ")
         return bare.replace(";", "\\x3b") + "\\x20" * (len(text) - len(bare))
     return text

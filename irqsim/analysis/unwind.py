@@ -356,7 +356,7 @@ class Unwinder(TaskUnwinder):
         place.is_bh_off = is_off
 
     def _other(self, place: CpuPlace, now_ns: int, context: Context, event: Event) -> None:
-        self._write(place, now_ns, f"event {self._text_of(event)}")
+        self._write(place, now_ns, self._told(place, context, event))
 
 
 def _cpus_of(value: object) -> list[int]:

@@ -10,6 +10,7 @@ from irqsim.analysis.occurrence import Body, Frame, IpiStep, Slot
 from irqsim.analysis.story import CpuPlace, Story, TaskStory
 from irqsim.events import (
     HARDIRQ,
+    IRQS_OFF,
     SCHED_WAKEUP,
     SCHED_WAKEUP_NEW,
     TASK_PREEMPTED,
@@ -49,6 +50,11 @@ class TaskUnwinder:
         top.advance(now_ns)
         if top.body is not None and step is not None:
             top.body.add(step)
+
+    def _told(self, place: CpuPlace, context: Context, event: Event) -> str:
+        """The step for a line of the log that nothing else stands for."""
+        is_off = place.stack[-1].kind != "irq" and not place.is_tail and context.flags & IRQS_OFF
+        return f"{'event_irqs_off' if is_off else 'event'} {self._text_of(event)}"
 
     def _push(self, place: CpuPlace, now_ns: int, frame: Frame) -> None:
         place.stack[-1].suspend(now_ns)
@@ -246,12 +252,12 @@ class TaskUnwinder:
         task = self.story.task_of(int(str(pid)), comm, place.cpu)
         task.prio = int(str(event["prio"]))
         if event.tracepoint is SCHED_WAKEUP_NEW:
-            self._write(place, now_ns, f"event {self._text_of(event)}")
+            self._write(place, now_ns, self._told(place, context, event))
             self._write(place, now_ns, f"activate {task.name} {target}")
         elif task.state == "asleep":
             self._write(place, now_ns, f"sched_wakeup {task.name} {target}")
         else:
-            self._write(place, now_ns, f"event {self._text_of(event)}")
+            self._write(place, now_ns, self._told(place, context, event))
         if task.state == "asleep":
             task.state = "ready"
 

@@ -263,7 +263,7 @@ def switch(k: Kernel, cpu: Cpu, state: int, preempt: bool) -> Path:
 def sched_waking(k: Kernel, cpu: Cpu, task: Task, target: Cpu, is_here: bool) -> Path:
     """The first half of a wake-up; all of it where the code now runs on another CPU."""
     if is_here:
-        _trace_irqs_off(
+        trace_irqs_off(
             k, cpu, k.events.intern(SCHED_WAKING, task.comm, task.pid, task.prio, target.number)
         )
     elif not task.on_rq:
@@ -282,12 +282,12 @@ def sched_wakeup(
         recorded.wake(k, cpu, task, target)
         if is_traced:
             event = k.events.intern(SCHED_WAKEUP, task.comm, task.pid, task.prio, target.number)
-            _trace_irqs_off(k, cpu, event)
+            trace_irqs_off(k, cpu, event)
     elif not task.on_rq:
         yield from wake_up_process(k, cpu, task)
 
 
-def _trace_irqs_off(k: Kernel, cpu: Cpu, event: Event) -> None:
+def trace_irqs_off(k: Kernel, cpu: Cpu, event: Event) -> None:
     """A line of a wake-up, which holds the task's lock with interrupts off.
 
     Source: kernel/sched/core.c: try_to_wake_up: p->pi_lock.

@@ -37,6 +37,7 @@ class RecordedMachine:
         k, replay = self._k, spec.replay
         if k.recorded is None:
             return
+        _make_room(k, list(tasks.values()))
         for name, task in tasks.items():
             k.recorded.name_task(task, name)
         for cpu, each in zip(k.cpus, replay.idle, strict=False):
@@ -110,3 +111,14 @@ class RecordedMachine:
         while True:
             yield from wait_resched(k, cpu)
             yield from schedule(k, cpu)
+
+
+def _make_room(k: Kernel, tasks: list[Task]) -> None:
+    """Give the kernel's threads other pids than the capture's tasks have: of another kernel
+    than the capture's, some are the same."""
+    taken = {task.pid: task for task in tasks}
+    k.next_pid = max(k.next_pid, *taken, 0) + 1
+    for task in k.tasks:
+        if taken.get(task.pid, task) is not task:
+            task.pid = task.tgid = k.next_pid
+            k.next_pid += 1

@@ -53,6 +53,7 @@ REPLAY_ROWS: Final[tuple[tuple[str, str], ...]] = (
     ("later", "what follows, the interrupt does when its handlers are done"),
     ("exec words", "the task takes another name"),
     ("event words", "a line of the log that nothing here stands for"),
+    ("event_irqs_off words", "the same, where interrupts are off for it alone"),
 )
 """Usage, and what the step does."""
 

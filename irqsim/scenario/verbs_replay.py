@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from irqsim.events import IPI_RAISE, TRACEPOINT_BY_NAME, UNKNOWN
+from irqsim.events import IPI_RAISE, TRACEPOINT_BY_NAME, UNKNOWN, Event
 from irqsim.kernel import recorded
 from irqsim.kernel.smp import mask_value
 from irqsim.kernel.state import Cpu, Kernel, Path
@@ -138,15 +138,18 @@ def _exec(program: Program, args: tuple[Arg, ...]) -> Op:
     return _call(call)
 
 
-def _event(program: Program, args: tuple[Arg, ...]) -> Op:
-    name, _, text = str(args[0]).replace(BLANK, " ").partition(": ")
-    tracepoint = TRACEPOINT_BY_NAME.get(name)
+def _event(tell: Callable[[Kernel, Cpu, Event], None]) -> Compiler:
+    def compile_(program: Program, args: tuple[Arg, ...]) -> Op:
+        name, _, text = str(args[0]).replace(BLANK, " ").partition(": ")
+        tracepoint = TRACEPOINT_BY_NAME.get(name)
 
-    def call(k: Kernel, cpu: Cpu) -> None:
-        if tracepoint is None or k.trace_enabled[tracepoint.id]:
-            trace(k, cpu, k.events.intern(UNKNOWN, name, text))
+        def call(k: Kernel, cpu: Cpu) -> None:
+            if tracepoint is None or k.trace_enabled[tracepoint.id]:
+                tell(k, cpu, k.events.intern(UNKNOWN, name, text))
 
-    return _call(call)
+        return _call(call)
+
+    return compile_
 
 
 REPLAY_VERBS: Final[dict[str, Compiler]] = {
@@ -162,6 +165,7 @@ REPLAY_VERBS: Final[dict[str, Compiler]] = {
     "ipi_raise": _ipi_raise,
     "later": lambda program, args: _call(lambda k, cpu: None),
     "exec": _exec,
-    "event": _event,
+    "event": _event(trace),
+    "event_irqs_off": _event(recorded.trace_irqs_off),
 }
 """What each verb of a replay runs."""
