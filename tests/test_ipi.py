@@ -270,3 +270,11 @@ def test_an_ipi_to_oneself_is_taken_before_the_next_step() -> None:
     raised, entry = outcome.one("ipi_raise"), outcome.one("ipi_entry", WORK)
     assert (raised.letters, entry.comm) == (".....", "a")
     assert entry.time_us < outcome.said_at("after")
+
+
+@pytest.mark.parametrize("release", ["5.10", "6.1", "6.12"])
+def test_an_ipi_that_nobody_uses_does_nothing_to_see(release: str) -> None:
+    """SGI 7 is KGDB's where it has an action at all; here it comes from the registers."""
+    doc = kernel(release=release) + '\n[[at]]\ntime = "1ms"\ndo = ["devmem 0x080b0200 32 0x80"]\n'
+    outcome = run(doc + '[run]\nduration = "2ms"\n')
+    assert not outcome.of("ipi_entry")
