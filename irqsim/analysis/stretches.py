@@ -25,6 +25,7 @@ from irqsim.events import (
     IRQ_HANDLER_ENTRY,
     IRQ_HANDLER_EXIT,
     IRQS_OFF,
+    NMI,
     SCHED_WAKEUP,
     SCHED_WAKING,
     SOFTIRQ,
@@ -178,6 +179,9 @@ class SoftirqStretches:
         cpu = self._cpus.get(context.cpu)
         if cpu is None:
             cpu = self._cpus[context.cpu] = _Turn()
+        if context.flags & NMI:
+            # Its letter hides what it came upon.
+            return
         if not context.flags & SOFTIRQ:
             if cpu.is_open:
                 self._end(cpu, context.cpu)
