@@ -136,7 +136,10 @@ def _configure(k: Kernel, spec: ScenarioSpec) -> None:
     k.release = release_named(settings.release)
     k.cost = CostTable(spec.cost.costs, spec.run.tick)
     k.hz, k.nohz, k.rcu = settings.hz, settings.nohz, settings.rcu
-    k.preemption = k.preempt_count_built = settings.preempt in ("full", "rt")
+    k.preemption = settings.preempt in ("full", "rt")
+    # CONFIG_DEBUG_ATOMIC_SLEEP selects CONFIG_PREEMPT_COUNT.
+    k.preempt_count_built = k.preemption or settings.debug_atomic_sleep
+    k.next_sleep_report = 0 if settings.debug_atomic_sleep else None
     k.might_resched = settings.preempt == "voluntary"
     k.preempt_offset = PREEMPT_OFFSET if k.preempt_count_built else 0
     k.preempt_rt = settings.preempt == "rt"

@@ -93,8 +93,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "RT: softirqs run at the end of the hard interrupt",
         ENTRY,
         "    if k.preempt_rt:\n        return wake_softirq_threads(k, cpu)\n",
-        "",
-        (RECORDED + "[rt-deferred]",),
+        "    if k.preempt_rt:\n        return handle_softirqs(k, cpu)\n",
+        ("tests/test_rt.py",),
     ),
     Mutant(
         "RT: who waits for a lock lends its owner nothing",
@@ -978,7 +978,7 @@ def try_out(mutant: Mutant, place: Path) -> tuple[bool, str]:
     try:
         caught = _caught_by(mutant, place)
     except subprocess.TimeoutExpired:
-        caught = ""
+        caught = f"no end within {TIMEOUT_S} s"
     path.write_text(text, encoding="utf-8")
     if caught.startswith("the judge failed"):
         return False, caught

@@ -211,7 +211,7 @@ def mutex_lock(k: Kernel, cpu: Cpu, mutex: Mutex) -> Path:
         yield from rt_mutex_lock(k, cpu, mutex.rtmutex)
         return
     task = cpu.current
-    yield from might_sleep(k, cpu)
+    yield from might_sleep(k, cpu, "kernel/locking/mutex.c")
     while mutex.owner is not None:
         owner_cpu = k.cpus[mutex.owner.cpu]
         here = k.cpus[task.cpu]

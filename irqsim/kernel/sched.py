@@ -21,7 +21,7 @@ from irqsim.events import (
     TASK_UNINTERRUPTIBLE,
 )
 from irqsim.kernel import eevdf, fair, rt
-from irqsim.kernel.atomic import schedule_bug
+from irqsim.kernel.atomic import might_sleep_bug, schedule_bug
 from irqsim.kernel.frame import Frame
 from irqsim.kernel.preempt import PREEMPT_MASK, PREEMPT_OFFSET
 from irqsim.kernel.printk import KERN_ERR, dump_stack, printk
@@ -364,11 +364,12 @@ def cond_resched(k: Kernel, cpu: Cpu) -> Path:
         yield from schedule(k, cpu, preempt=True)
 
 
-def might_sleep(k: Kernel, cpu: Cpu) -> Path:
+def might_sleep(k: Kernel, cpu: Cpu, place: str) -> Path:
     """Give way where the kernel may have to sleep, if it does so of its own free will.
 
     Source: include/linux/kernel.h: might_sleep, might_resched (CONFIG_PREEMPT_VOLUNTARY).
     """
+    might_sleep_bug(k, cpu, place)
     if k.might_resched:
         yield from cond_resched(k, cpu)
 

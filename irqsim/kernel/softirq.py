@@ -345,7 +345,7 @@ def tasklet_disable(k: Kernel, cpu: Cpu, tasklet: Tasklet) -> Path:
     tasklet.count += 1
     if k.release.tasklet_disable_sleeps and not cpu.preempt_count and not cpu.irqs_disabled:
         task = cpu.current
-        yield from might_sleep(k, cpu)
+        yield from might_sleep(k, cpu, "kernel/softirq.c")
         while tasklet.is_running:
             tasklet.waiters.append(task)
             task.state = TASK_UNINTERRUPTIBLE

@@ -269,6 +269,7 @@ class Kernel:
         "netdev_budget",
         "netdev_budget_usecs",
         "next_pid",
+        "next_sleep_report",
         "nmi_chip",
         "nohz",
         "noirqdebug",
@@ -316,6 +317,8 @@ class Kernel:
     rcu: bool
     preemption: bool
     """CONFIG_PREEMPTION: the kernel may be preempted (full, rt)."""
+    next_sleep_report: int | None
+    """In jiffies.  None: CONFIG_DEBUG_ATOMIC_SLEEP is off."""
     might_resched: bool
     """CONFIG_PREEMPT_VOLUNTARY: might_sleep() gives way."""
     preempt_count_built: bool

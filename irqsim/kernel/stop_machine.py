@@ -59,7 +59,7 @@ def set_cpus_allowed(k: Kernel, task: Task, allowed: tuple[int, ...]) -> Path:
     yield from wake_up_process(k, cpu, cpu.stopper)
     cpu.preempt_count -= 2 * k.preempt_offset
     yield from preempt_check_resched(k, k.cpus[task.cpu])
-    yield from might_sleep(k, k.cpus[task.cpu])
+    yield from might_sleep(k, k.cpus[task.cpu], "kernel/sched/completion.c")
     while task.cpu not in task.allowed:
         task.state = TASK_UNINTERRUPTIBLE
         yield from schedule(k, k.cpus[task.cpu])

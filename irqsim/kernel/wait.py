@@ -30,7 +30,7 @@ class WaitQueue:
 def wait_event(k: Kernel, cpu: Cpu, queue: WaitQueue) -> Path:
     """Sleep until a wake-up that nobody has used yet."""
     task = cpu.current
-    yield from might_sleep(k, cpu)
+    yield from might_sleep(k, cpu, "include/linux/wait.h")
     while not queue.nr_events:
         queue.waiters.append(task)
         task.state = TASK_UNINTERRUPTIBLE

@@ -179,6 +179,7 @@ class KernelSpec:
     storm_hold: int = 1_000 * MS_NS
     storm_poll: int = MS_NS
     noirqdebug: bool = False
+    debug_atomic_sleep: bool = False
     irqpoll: bool = False
     irqfixup: bool = False
     irqaffinity: tuple[int, ...] | None = None

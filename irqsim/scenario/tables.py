@@ -172,6 +172,7 @@ _KERNEL: Final = (
     Key("storm_hold", _TRUE_TIME, "hold: enabled again after this time"),
     Key("storm_poll", _TRUE_TIME, "poll: served this often"),
     Key("noirqdebug", Boolean(), "switches the 'nobody cared' detector off"),
+    Key("debug_atomic_sleep", Boolean(), "reports who might sleep where nobody may"),
     Key("irqpoll", Boolean(), "as the boot option"),
     Key("irqfixup", Boolean(), "as the boot option"),
     Key("irqaffinity", CpuSet(), "default affinity of new lines (default: all CPUs)"),
