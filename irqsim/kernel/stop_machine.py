@@ -76,7 +76,7 @@ def move_other(k: Kernel, cpu: Cpu, task: Task) -> Path:
     if other.current is task:
         other.stop_work.append(task)
         yield from wake_up_process(k, cpu, other.stopper)
-    elif task.on_rq and task in (*other.rq.rt, *other.rq.fair):
+    elif task.on_rq and (task in other.rq.rt or task in other.rq.fair):
         move_to_allowed(k, other, task, cpu)
 
 
